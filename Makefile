@@ -1,0 +1,64 @@
+# Two commands matter: `make repro` and `make test`. Each installs first what is missing.
+# Needed: Python 3.11 or newer with venv, git, make and a package index.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test lint bench
+
+# Stage commands say `python`: that is the environment's.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+
+INSTALLED := .venv/.installed
+
+help:
+	@echo "make setup   install the locked packages into .venv"
+	@echo "make repro   install if needed, then dvc repro, then the table before against after"
+	@echo "make test    install if needed, then the tests (make test TESTS='tests/test_cli.py -v' for some)"
+	@echo "make lint    install if needed, then ruff and the check of params.yaml"
+	@echo "make bench   install if needed, then the benchmarks in bench/"
+
+setup: $(INSTALLED)
+
+# A small environment for uv, and with it the large one. The first Python that really runs is taken.
+.uv/bin/uv:
+	@set -e; \
+	for python in $(PYTHON) python3.12 python3.11 python3.13 python3; do \
+	    if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	        $$python -m venv --clear .uv && .uv/bin/python -m pip install --quiet 'uv>=0.8' && exit 0; \
+	        echo "make: uv could not be installed; can pip reach a package index?" >&2; exit 1; \
+	    fi; \
+	done; \
+	echo "make: no Python 3.11 or newer with venv was found; install one or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; \
+	exit 1
+
+# uv does not read pip's configuration: an index that pip is told of is handed on.
+# xtcocotools (for RTMPose) is compiled: without a C compiler it is left out, and `fosbury doctor` says so.
+$(INSTALLED): requirements.lock pyproject.toml | .uv/bin/uv
+	@set -e; \
+	index=$${PIP_INDEX_URL:-$$(.uv/bin/python -m pip config get global.index-url 2>/dev/null || true)}; \
+	if [ -n "$$index" ]; then UV_DEFAULT_INDEX=$${UV_DEFAULT_INDEX:-$$index}; export UV_DEFAULT_INDEX; fi; \
+	lock=requirements.lock; \
+	if ! command -v cc >/dev/null 2>&1 && ! command -v gcc >/dev/null 2>&1; then \
+	    echo "make: no C compiler, so xtcocotools (for RTMPose) is left out"; \
+	    lock=.uv/requirements.lock; sed '/^xtcocotools==/,/# via/d' requirements.lock > $$lock; \
+	fi; \
+	.uv/bin/uv venv --quiet --allow-existing --python .uv/bin/python .venv; \
+	VIRTUAL_ENV=$(CURDIR)/.venv .uv/bin/uv pip sync --quiet $$lock; \
+	VIRTUAL_ENV=$(CURDIR)/.venv .uv/bin/uv pip install --quiet --no-deps --editable .; \
+	touch $@
+
+repro: $(INSTALLED)
+	@dvc repro
+	@echo; cat reports/table.md
+
+test: $(INSTALLED)
+	@python -m pytest $(TESTS)
+
+lint: $(INSTALLED)
+	@ruff check .
+	@ruff format --check .
+	@fosbury config check
+
+bench: $(INSTALLED)
+	@set -e; for script in bench/*.py; do echo "== $$script"; python "$$script"; done
