@@ -1,0 +1,165 @@
+"""The data model: labelled people in frames, and the poses that a model predicts.
+
+Coordinates are float64 pixels with the origin at the image's top-left corner, x to the right and y down; pixel i
+covers [i, i + 1), so its centre is at i + 0.5. Boxes are ``x1, y1, x2, y2`` in the same coordinates. A joint that is
+not there is NaN. Every framework's own convention is converted where it enters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from fosbury.skeleton import Skeleton
+
+PHASES = ("approach", "takeoff", "flight", "arch", "landing")
+NOT_LABELLED, OCCLUDED, VISIBLE = 0, 1, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One labelled person.
+
+    Attributes
+    ----------
+    keypoints : ndarray of float64, shape (K, 2)
+        Pixels; NaN where ``visibility`` is 0.
+    visibility : ndarray of uint8, shape (K,)
+        COCO's meaning: 0 not labelled, 1 labelled but occluded, 2 labelled and visible.
+    box : ndarray of float64, shape (4,)
+        ``x1, y1, x2, y2`` in pixels.
+    area : float
+        Area in square pixels that OKS is scaled by; the box's area where a label has none.
+    """
+
+    keypoints: np.ndarray
+    visibility: np.ndarray
+    box: np.ndarray
+    area: float
+
+    @property
+    def labelled(self) -> np.ndarray:
+        """Mask, shape (K,), of joints with a label (visible or occluded)."""
+        return self.visibility > NOT_LABELLED
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One image and the people labelled in it.
+
+    Attributes
+    ----------
+    file_name : str
+        Relative POSIX path below the image folder of its data set.
+    width, height : int
+        Pixels, as displayed (EXIF orientation or video rotation applied).
+    people : tuple of Person
+    video, frame, timestamp_ms
+        The clip it was taken from, the index of the frame in presentation order (from 0), and its time; None for a
+        still.
+    phase : str or None
+        One of ``PHASES``.
+    group : str or None
+        Frames of one group never part in a split; the video where None.
+    source : str or None
+        Name of the data set it came from.
+    stature_mm : float or None
+        The athlete's stature, where it is known.
+    """
+
+    file_name: str
+    width: int
+    height: int
+    people: tuple[Person, ...] = ()
+    video: str | None = None
+    frame: int | None = None
+    timestamp_ms: float | None = None
+    phase: str | None = None
+    group: str | None = None
+    source: str | None = None
+    stature_mm: float | None = None
+
+    @property
+    def unit(self) -> str:
+        """What must not be parted by a split: the group, else the video, else the file itself."""
+        return self.group or self.video or self.file_name
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Frames that share one skeleton; ``notes`` tells what a reader dropped, changed or found odd."""
+
+    skeleton: Skeleton
+    frames: tuple[Frame, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def where(self, keep: Iterable[bool]) -> Dataset:
+        """Return the data set with the frames for which ``keep`` is true."""
+        return replace(self, frames=tuple(f for f, k in zip(self.frames, keep, strict=True) if k))
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """One predicted person.
+
+    Attributes
+    ----------
+    keypoints : ndarray of float64, shape (K, 2)
+        Pixels of the image given to the model.
+    confidence : ndarray of float64, shape (K,)
+        In [0, 1].
+    box : ndarray of float64, shape (4,)
+        ``x1, y1, x2, y2`` in pixels.
+    score : float
+        Confidence in the person, in [0, 1].
+    """
+
+    keypoints: np.ndarray
+    confidence: np.ndarray
+    box: np.ndarray
+    score: float
+
+
+def midpoint(keypoints: np.ndarray, joints: tuple[int, ...]) -> np.ndarray:
+    """Mean of the given joints that are there.
+
+    Parameters
+    ----------
+    keypoints : ndarray, shape (..., K, 2)
+    joints : tuple of int
+
+    Returns
+    -------
+    ndarray, shape (..., 2)
+        NaN where none of the joints is there.
+    """
+    if not joints:
+        return np.full((*keypoints.shape[:-2], 2), np.nan)
+    chosen = keypoints[..., list(joints), :]
+    there = np.isfinite(chosen).all(axis=-1, keepdims=True)
+    count = there.sum(axis=-2)
+    total = np.where(there, chosen, 0.0).sum(axis=-2)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def trunk_tilt(keypoints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """Angle between the trunk (mid-hip to mid-shoulder) and the upward vertical of the picture.
+
+    Parameters
+    ----------
+    keypoints : ndarray, shape (..., K, 2)
+        Pixels; NaN where a joint is not there.
+    skeleton : Skeleton
+
+    Returns
+    -------
+    ndarray, shape (...,)
+        Degrees in [0, 180]: 0 upright, 90 level, 180 upside down; NaN where the trunk is not labelled.
+    """
+    dx, dy = np.moveaxis(midpoint(keypoints, skeleton.shoulders) - midpoint(keypoints, skeleton.hips), -1, 0)
+    return np.degrees(np.arctan2(np.abs(dx), -dy))
