@@ -1,0 +1,125 @@
+"""Still pictures: read upright, measured upright, written."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from fosbury.errors import BadInput
+from fosbury.media.files import check_file
+
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")
+"""What is opened; Pillow knows more, of which some (EPS) start other programs."""
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+
+_EXIF_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _open(path: Path) -> Image.Image:
+    check_file(path)
+    try:
+        return Image.open(path, formats=FORMATS)
+    except UnidentifiedImageError:
+        raise BadInput(path, "is not a picture of a known kind", "save it as JPEG or PNG") from None
+    except Image.DecompressionBombError:
+        raise BadInput(path, "claims a size that no camera makes", "save it again at its true size") from None
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
+        raise BadInput(path, f"cannot be read as a picture ({error})", "copy or export it again") from None
+
+
+def orientation(image: Image.Image) -> int:
+    """EXIF orientation, 1 to 8; 1 where the tag is absent, out of range, or the EXIF block is broken."""
+    try:
+        value = image.getexif().get(_EXIF_ORIENTATION, 1)
+    except (OSError, SyntaxError, ValueError, TypeError, struct.error):
+        return 1
+    return value if isinstance(value, int) and value in _TURNS else 1
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Width and height in pixels as displayed (EXIF orientation applied); reads the header only.
+
+    Raises
+    ------
+    BadInput
+        If the file is absent, empty, a Git LFS pointer, or not a picture.
+    """
+    with _open(Path(path)) as image:
+        width, height = image.size
+        return (height, width) if orientation(image) >= 5 else (width, height)
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Read a picture as it is displayed.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, 3)
+        RGB, with the EXIF orientation (all eight) applied.
+
+    Raises
+    ------
+    BadInput
+        If the file is absent, empty, a Git LFS pointer, not a picture, or cut off.
+    """
+    with _open(Path(path)) as image:
+        try:
+            image.load()
+            if image.mode.startswith("I;16") or image.mode == "I":
+                deep = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255).astype(np.uint8)
+                turned = Image.fromarray(deep)
+            else:
+                turned = image
+            turn = _TURNS.get(orientation(image))
+            turned = turned.transpose(turn) if turn is not None else turned
+            return np.array(turned.convert("RGB"))
+        except Image.DecompressionBombError:
+            raise BadInput(path, "claims a size that no camera makes", "save it again at its true size") from None
+        except (OSError, SyntaxError, ValueError, struct.error) as error:
+            raise BadInput(path, f"is cut off or damaged ({error})", "copy or export it again") from None
+
+
+def encode_jpeg(rgb: np.ndarray, quality: int = 95) -> bytes:
+    """Encode uint8 RGB, shape (H, W, 3), as JPEG bytes; ``quality`` is 1 to 100."""
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ValueError(f"cannot encode an array of shape {rgb.shape} and type {rgb.dtype}")
+    return data.tobytes()
+
+
+def write_image(path: str | Path, rgb: np.ndarray, quality: int = 95) -> None:
+    """Write uint8 RGB, shape (H, W, 3), as JPEG or PNG by the suffix, through a temporary name.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.jpg``, ``.jpeg`` or ``.png``; its folder is made.
+    rgb : ndarray of uint8, shape (H, W, 3)
+    quality : int
+        JPEG quality, 1 to 100.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix in (".jpg", ".jpeg"):
+        data = encode_jpeg(rgb, quality)
+    elif suffix == ".png":
+        data = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1].tobytes()
+    else:
+        raise BadInput(path, f"has the suffix '{path.suffix}'", "name it .jpg or .png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(data)
+    partial.replace(path)
