@@ -1,0 +1,1 @@
+"""The built-in athlete: a rigged body that jumps the Fosbury flop in front of a virtual camera, with exact labels."""

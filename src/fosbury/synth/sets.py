@@ -1,0 +1,176 @@
+"""Write a set of labelled clips: videos and COCO keypoints, as a person would drop them in."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from tqdm import tqdm
+
+from fosbury.errors import BadInput
+from fosbury.media.files import replace_folder
+from fosbury.media.video import write_video
+from fosbury.pose import NOT_LABELLED
+from fosbury.synth.clips import BONES, JOINTS, Label, render_clip
+
+LIMITS = {"clips": (1, 10_000), "seed": (0, 2**31), "width": (64, 1920), "height": (64, 1920), "fps": (10, 240)}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How many clips of the built-in athlete there are, and of which kind.
+
+    Attributes
+    ----------
+    clips : int
+    seed : int
+        The first clip's seed; the others follow.
+    width, height : int
+        Pixels, even.
+    fps : int
+        Frames a second.
+    """
+
+    clips: int = 30
+    seed: int = 1
+    width: int = 256
+    height: int = 256
+    fps: int = 25
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Read ``data/synthetic/params.yaml``.
+
+    Raises
+    ------
+    BadInput
+        If the file is missing or unreadable, or a value is not what ``LIMITS`` allow.
+    """
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(path, f"cannot be read ({error.strerror})", "restore it from git") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        problem = str(error).splitlines()[0]
+        raise BadInput(path, f"is not YAML ({problem})", "mend it or restore it from git") from None
+    if not isinstance(values, Mapping):
+        raise BadInput(path, "holds no keys", f"give {', '.join(LIMITS)}")
+    return _checked(path, values)
+
+
+def _checked(path: Path, values: Mapping[str, Any]) -> Recipe:
+    known = [field.name for field in fields(Recipe)]
+    for key, value in values.items():
+        if key not in known:
+            raise BadInput(path, f"has the unknown key '{key}'", f"use {', '.join(known)}")
+        low, high = LIMITS[key]
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise BadInput(path, f"'{key}' is {value!r}", f"give a whole number from {low} to {high}")
+        if key in ("width", "height") and value % 2:
+            raise BadInput(path, f"'{key}' is {value}", "give an even number, as video needs")
+    return Recipe(**values)
+
+
+def clip_name(index: int) -> str:
+    """File stem of the clip with this index, counted from 0."""
+    return f"clip{index + 1:02d}"
+
+
+def _annotation(label: Label, number: int) -> dict[str, Any]:
+    x1, y1, x2, y2 = label.box
+    keypoints: list[float] = []
+    for (x, y), seen in zip(label.keypoints, label.visibility, strict=True):
+        keypoints += [0, 0, 0] if seen == NOT_LABELLED else [round(float(x), 3), round(float(y), 3), int(seen)]
+    return {
+        "id": number,
+        "image_id": number,
+        "category_id": 1,
+        "bbox": [round(float(v), 3) for v in (x1, y1, x2 - x1, y2 - y1)],
+        "area": round(label.area, 2),
+        "iscrowd": 0,
+        "num_keypoints": int((label.visibility > NOT_LABELLED).sum()),
+        "keypoints": keypoints,
+        "keypoints_3d": np.round(label.keypoints_3d, 1).tolist(),
+    }
+
+
+def write_set(
+    folder: str | Path,
+    clips: int,
+    seed: int,
+    size: tuple[int, int] = (256, 256),
+    fps: float = 25.0,
+    upright: bool = False,
+    crf: int = 20,
+) -> None:
+    """Render clips and write them with their labels.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The set; replaced as a whole when everything is written. Gets ``videos/clipNN.mp4`` (H.264) and
+        ``annotations.json`` (COCO keypoints; images also carry ``video``, ``frame``, ``timestamp_ms``, ``phase``,
+        ``group`` and ``stature_mm``, annotations ``keypoints_3d`` in mm).
+    clips : int
+        How many; clip i has the seed ``seed + i``.
+    seed : int
+    size : (int, int)
+        Width and height in pixels, even.
+    fps : float
+    upright : bool
+        Approach runs only.
+    crf : int
+        x264's quality.
+    """
+    folder = Path(folder)
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / "videos").mkdir(parents=True)
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for index in tqdm(range(clips), desc="built-in athlete", unit="clip", disable=None):
+        name = clip_name(index)
+        frames, labels = render_clip(seed + index, size, fps, upright=upright)
+        write_video(partial / "videos" / f"{name}.mp4", frames, fps, crf=crf)
+        for frame, label in enumerate(labels):
+            number = len(images) + 1
+            images.append(
+                {
+                    "id": number,
+                    "file_name": f"{name}/{frame:06d}.jpg",
+                    "width": size[0],
+                    "height": size[1],
+                    "video": f"{name}.mp4",
+                    "frame": frame,
+                    "timestamp_ms": round(1000.0 * frame / fps, 3),
+                    "phase": label.phase,
+                    "group": name,
+                    "stature_mm": label.stature_mm,
+                }
+            )
+            # A body wholly outside the picture or behind the mat leaves nothing to label.
+            if label.area > 0 and (label.visibility > NOT_LABELLED).any():
+                annotations.append(_annotation(label, number))
+    category = {
+        "id": 1,
+        "name": "athlete",
+        "supercategory": "person",
+        "keypoints": list(JOINTS),
+        "skeleton": [[a + 1, b + 1] for a, b in BONES],
+    }
+    content = {
+        "info": {"description": "Built-in athlete: rendered high jumps", "version": "1"},
+        "licenses": [{"id": 1, "name": "Apache-2.0"}],
+        "categories": [category],
+        "images": images,
+        "annotations": annotations,
+    }
+    (partial / "annotations.json").write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
+    replace_folder(partial, folder)

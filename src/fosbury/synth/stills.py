@@ -1,0 +1,88 @@
+"""Single pictures of upright athletes, on disk and as a data set: what the starter weights learn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tqdm import tqdm
+
+from fosbury.media.image import write_image
+from fosbury.pose import Dataset, Frame, Person
+from fosbury.skeleton import Skeleton
+from fosbury.synth.clips import JOINTS, Label, render_clip, render_stills
+
+
+def write_stills(folder: Path, n: int, seed: int, size: tuple[int, int], skeleton: Skeleton) -> Dataset:
+    """Render upright pictures of many athletes.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets ``000000.png`` and so on; pictures that are there already are kept, for the same arguments give the same
+        pictures.
+    n : int
+    seed : int
+    size : (int, int)
+        Width and height in pixels.
+    skeleton : Skeleton
+
+    Returns
+    -------
+    Dataset
+        File names are relative to ``folder``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    frames = []
+    for index, (image, label) in enumerate(tqdm(render_stills(n, seed, size), total=n, desc="stills", disable=None)):
+        name = f"{index:06d}.png"
+        if not (folder / name).is_file():
+            write_image(folder / name, image)
+        frames.append(labelled_frame(name, label, size, skeleton))
+    return Dataset(skeleton, tuple(frames))
+
+
+def write_upright_clips(
+    folder: Path, clips: int, seed: int, size: tuple[int, int], every: int, skeleton: Skeleton
+) -> Dataset:
+    """Render approach runs and keep every n-th picture of each.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets ``run00_000000.png`` and so on.
+    clips, seed : int
+        Clip i has the seed ``seed + i``.
+    size : (int, int)
+        Width and height in pixels.
+    every : int
+    skeleton : Skeleton
+
+    Returns
+    -------
+    Dataset
+        File names are relative to ``folder``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    frames = []
+    for clip in range(clips):
+        images, labels = render_clip(seed + clip, size, upright=True)
+        for index in range(0, len(images), every):
+            name = f"run{clip:02d}_{index:06d}.png"
+            write_image(folder / name, images[index])
+            frames.append(labelled_frame(name, labels[index], size, skeleton))
+    return Dataset(skeleton, tuple(frames))
+
+
+def labelled_frame(name: str, label: Label, size: tuple[int, int], skeleton: Skeleton) -> Frame:
+    """A frame of one rendered athlete, with the joints of ``skeleton``; without people where nothing is in sight."""
+    place = skeleton.match(JOINTS)
+    seen = label.visibility[place]
+    people = (Person(label.keypoints[place], seen, label.box, label.area),) if label.area > 0 and seen.any() else ()
+    return Frame(
+        file_name=name,
+        width=size[0],
+        height=size[1],
+        people=people,
+        phase=label.phase,
+        stature_mm=label.stature_mm,
+    )
