@@ -1,0 +1,171 @@
+"""Phases: what a person said comes first, and geometry gives the answers worked out by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fosbury.config import named_skeleton
+from fosbury.dataset.phases import assign_phases, phases_by_geometry, phases_from_csv
+from fosbury.errors import BadInput, BadInputs
+from fosbury.pose import Dataset, Frame, Person, trunk_tilt
+from fosbury.skeleton import Skeleton
+
+STICK = Skeleton("stick", ("hip", "neck"), ((0, 1),), (), np.array([0.1, 0.1]), (1,), (0,), ())
+LEGS = Skeleton("legs", ("hip", "knee"), ((0, 1),), (), np.array([0.1, 0.1]), (), (0,), ())
+
+
+def person(tilt: float, area: float = 400.0) -> Person:
+    angle = np.radians(tilt)
+    hip = np.array([100.0, 100.0])
+    there = np.isfinite(tilt)
+    points = np.array([hip, hip + 40 * np.array([np.sin(angle), -np.cos(angle)])])
+    return Person(points, np.array([2, 2 if there else 0], np.uint8), np.array([80.0, 60, 140, 140]), area)
+
+
+def still(tilt: float, name: str = "im.jpg", phase: str | None = None) -> Frame:
+    return Frame(name, 200, 200, (person(tilt),), phase=phase)
+
+
+def phases(frames, skeleton=STICK) -> list[str | None]:
+    return [frame.phase for frame in assign_phases(Dataset(skeleton, tuple(frames))).frames]
+
+
+def jump(video: str = "clip.mp4") -> list[Frame]:
+    """At 25 frames/s: upright for 0.8 s, tilted from frame 20 on, upright for three frames, then down on the mat."""
+    tilt = [5.0] * 20 + [70, 80, 90, 100, 120, 140, 150, 140, 120, 100, 80] + [40] * 3 + [80, 90]
+    return [
+        Frame(f"{i:06d}.jpg", 200, 200, (person(t),), video=video, frame=i, timestamp_ms=40.0 * i)
+        for i, t in enumerate(tilt)
+    ]
+
+
+# 0.33 s are 8 frames, 0.51 s are 12, and frame 34 is the first that comes more than 0.54 s after frame 20.
+EXPECTED = ["approach"] * 8 + ["takeoff"] * 4 + ["flight"] * 8 + ["arch"] * 11 + ["flight"] * 3 + ["landing"] * 2
+
+
+def test_the_jump_worked_by_hand():
+    assert phases(jump()) == EXPECTED
+
+
+def test_order_of_frames_does_not_matter():
+    assert phases(jump()[::-1]) == EXPECTED[::-1]
+
+
+def test_two_clips_are_judged_apart():
+    other = [Frame(f"b{i}.jpg", 200, 200, (person(3),), video="b.mp4", frame=i) for i in range(4)]
+    frames = [frame for pair in zip(jump(), other, strict=False) for frame in pair] + jump()[4:]
+    found = dict(zip([f.file_name for f in frames], phases(frames), strict=True))
+    assert all(found[f"b{i}.jpg"] == "approach" for i in range(4))
+    assert [found[f.file_name] for f in jump()] == EXPECTED
+
+
+def test_labels_of_a_person_win():
+    frames = jump()
+    frames[21] = Frame(**{**vars(frames[21]), "phase": "takeoff"})
+    assert phases(frames) == [*EXPECTED[:21], "takeoff", *EXPECTED[22:]]
+
+
+def test_without_timestamps_the_frame_number_tells_the_time():
+    frames = [Frame(**{**vars(frame), "timestamp_ms": None}) for frame in jump()]
+    assert phases(frames) == EXPECTED
+
+
+def test_one_wrong_label_in_the_approach_is_no_arch():
+    tilt = np.array([5.0] * 4 + [170] + [5] * 30 + [70, 90, 100])
+    found = phases_by_geometry(tilt, np.arange(len(tilt)) / 25)
+    assert found[4] == "approach"
+    assert found[-3:] == ["arch"] * 3
+
+
+def test_a_clip_without_tilt_is_all_approach():
+    assert phases_by_geometry(np.array([5.0, 50, 10]), np.arange(3) / 25) == ["approach"] * 3
+
+
+def test_a_frame_without_trunk_stays_unknown_and_does_not_part_the_arch():
+    tilt = np.array([170.0, 170] + [5] * 20 + [70, np.nan, 90])
+    found = phases_by_geometry(tilt, np.arange(len(tilt)) / 8)
+    assert found[:2] == ["arch", "arch"]
+    tilt[1] = 5
+    found = phases_by_geometry(tilt, np.arange(len(tilt)) / 8)
+    assert found[:2] == ["approach", "approach"]
+    assert found[-3:] == ["arch", None, "arch"]
+
+
+def test_a_clip_that_begins_in_the_air_keeps_its_arch():
+    assert phases_by_geometry(np.array([80.0, 90, 120]), np.arange(3) / 25) == ["arch"] * 3
+
+
+def test_the_built_in_athlete_is_judged_as_it_was_made():
+    """The body's true joints, projected, against the phases that the motion itself tells."""
+    render_clip = pytest.importorskip("fosbury.synth.clips").render_clip
+    coco17 = named_skeleton("coco17", Path(__file__).parents[1])
+    right = arch = found = total = 0
+    for seed in range(3):
+        _, labels = render_clip(seed, size=(96, 96))
+        tilt = trunk_tilt(np.array([label.keypoints for label in labels]), coco17)
+        for label, phase in zip(labels, phases_by_geometry(tilt, np.arange(len(labels)) / 25), strict=True):
+            right, total = right + (phase == label.phase), total + 1
+            arch, found = arch + (label.phase == "arch"), found + (phase == label.phase == "arch")
+    assert right / total > 0.9
+    assert found / arch > 0.9
+
+
+@pytest.mark.parametrize(("tilt", "phase"), [(0, "approach"), (59.9, "approach"), (60.1, "arch"), (180, "arch")])
+def test_a_still_is_judged_by_its_trunk(tilt, phase):
+    assert phases([still(tilt)]) == [phase]
+
+
+def test_a_still_without_trunk_or_people_stays_unknown():
+    assert phases([still(np.nan), Frame("empty.jpg", 8, 8)]) == [None, None]
+    assert phases([Frame("legs.jpg", 200, 200, (person(90),))], LEGS) == [None]
+
+
+def test_the_largest_person_is_the_athlete():
+    assert phases([Frame("im.jpg", 200, 200, (person(0, area=10), person(90, area=900), person(0, area=20)))]) == [
+        "arch"
+    ]
+
+
+def test_folder_of_a_still_is_a_label():
+    assert phases([still(90, "set/Landing/im.jpg"), still(90, "set/other/im.jpg")]) == ["landing", "arch"]
+
+
+def test_an_unknown_label_is_named():
+    with pytest.raises(BadInputs, match="unknown phase 'run'"):
+        phases([still(0, phase="run")])
+
+
+def test_the_note_counts_the_sources():
+    notes = assign_phases(Dataset(STICK, (still(0), still(90, phase="flight"), still(np.nan)))).notes
+    assert notes == ("phases: 1 frames by label, 1 by geometry, 1 unknown (no label, no labelled trunk)",)
+
+
+def csv_file(tmp_path, text: str):
+    path = tmp_path / "phases.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_csv_labels_both_ends_and_leaves_labelled_frames(tmp_path):
+    frames = jump()
+    frames[3] = Frame(**{**vars(frames[3]), "phase": "takeoff"})
+    path = csv_file(tmp_path, "\ufeffvideo; start; end; phase\nclip;2;4;Arch\nclip.mp4;5;5;landing\n")
+    labelled = phases_from_csv(path, Dataset(STICK, tuple(frames)))
+    assert [f.phase for f in labelled.frames[:7]] == [None, None, "arch", "takeoff", "arch", "landing", None]
+
+
+def test_csv_reports_every_problem_at_once(tmp_path):
+    text = "video,start,end,phase\nclip,0,4,run\nclip,9,5,arch\nnone.mp4,0,1,arch\nclip,a,1,arch\nclip,4,6,arch\nclip\n"
+    with pytest.raises(BadInputs) as caught:
+        phases_from_csv(csv_file(tmp_path, text), Dataset(STICK, tuple(jump())))
+    said = "\n".join(caught.value.problems)
+    for part in ("unknown phase 'run'", "9 to 5", "'none.mp4'", "line 5: start and end", "lines 2 and 6", "line 7"):
+        assert part in said
+
+
+def test_csv_without_a_column_or_file(tmp_path):
+    with pytest.raises(BadInput, match="lacks the column end"):
+        phases_from_csv(csv_file(tmp_path, "video,start,phase\n"), Dataset(STICK))
+    with pytest.raises(BadInput, match="cannot be read"):
+        phases_from_csv(tmp_path / "none.csv", Dataset(STICK))
