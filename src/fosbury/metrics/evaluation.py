@@ -1,0 +1,425 @@
+"""Joint errors of a model on a labelled data set, and the figures that sum them up.
+
+Everything is kept in one long table with a row for every labelled joint, so that any grouping (phase, trunk
+tilt, joint, visibility) is a mask over its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fosbury.metrics.error import capped_errors, swapped_joints
+from fosbury.metrics.match import match_boxes
+from fosbury.metrics.oks import oks_ap
+from fosbury.metrics.stature import TRUNK_SHARE, athletes, pixel_stature
+from fosbury.pose import OCCLUDED, PHASES, VISIBLE, Dataset, Pose, trunk_tilt
+from fosbury.skeleton import Skeleton
+
+STATURE_MM = 1850.0
+"""Stature of an athlete of whom nothing is known: about that of women and men who jump high, together."""
+
+CAP = 0.5
+"""Largest error of one joint, and the price of a missed one, as a share of stature."""
+
+PCK = (0.05, 0.1, 0.2)
+"""Thresholds of PCK in trunk lengths."""
+
+TILT_STEP = 30
+TILTS = tuple(f"{low}-{low + TILT_STEP}" for low in range(0, 180, TILT_STEP))
+UNLABELLED = "unlabelled"
+UPRIGHT = ("approach", "takeoff")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a group of joints comes to.
+
+    Attributes
+    ----------
+    frames, joints : int
+        How many frames and labelled joints the group holds.
+    error_mm, error_px, error_trunk : float
+        Mean capped error: in mm-equivalents, in pixels, in trunk lengths.
+    pck : dict of float to float
+        Share of joints within each threshold in trunk lengths.
+    missed : float
+        Share of labelled people whom no prediction overlaps.
+    swapped : float
+        Share of left/right pairs, both sides labelled, on the wrong side; NaN where the group has no such
+        pair.
+    """
+
+    frames: int
+    joints: int
+    error_mm: float
+    error_px: float
+    error_trunk: float
+    pck: dict[float, float]
+    missed: float
+    swapped: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as JSON holds them: rounded, NaN as null."""
+        return {
+            "frames": self.frames,
+            "joints": self.joints,
+            "error_mm": _rounded(self.error_mm, 2),
+            "error_px": _rounded(self.error_px, 3),
+            "error_trunk": _rounded(self.error_trunk, 4),
+            "pck": {str(threshold): _rounded(share, 4) for threshold, share in self.pck.items()},
+            "missed": _rounded(self.missed, 4),
+            "swapped": _rounded(self.swapped, 4),
+        }
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return round(float(value), digits) if value is not None and np.isfinite(value) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """One row for every labelled joint of every person with a pixel stature (N rows).
+
+    Attributes
+    ----------
+    skeleton : Skeleton
+    frame : ndarray of int, shape (N,)
+        Index of the frame in the data set.
+    person : ndarray of int, shape (N,)
+        Number of the labelled person, counted through the data set.
+    joint : ndarray of int, shape (N,)
+        Index in the skeleton.
+    phase : ndarray of str, shape (N,)
+        Phase of the frame; ``unlabelled`` where it has none.
+    tilt : ndarray, shape (N,)
+        The person's labelled trunk tilt in degrees, NaN where the trunk is not labelled.
+    visibility : ndarray of uint8, shape (N,)
+        1 occluded, 2 visible.
+    error_mm, error_px, error_trunk : ndarray, shape (N,)
+        Capped error. A trunk length is `TRUNK_SHARE` of the pixel stature: the trunk in the frame itself
+        would shrink with foreshortening, and the same mistake would count for more.
+    missed : ndarray of bool, shape (N,)
+        Whether the person was missed.
+    swapped : ndarray, shape (N,)
+        1 on the wrong side, 0 not, NaN where it cannot be told.
+    oks_ap : float or None
+        None where it was not asked for or has no meaning.
+    left_out : int
+        People without a pixel stature, whose joints are not in the table.
+    notes : tuple of str
+        What was left out and why.
+    """
+
+    skeleton: Skeleton
+    frame: np.ndarray
+    person: np.ndarray
+    joint: np.ndarray
+    phase: np.ndarray
+    tilt: np.ndarray
+    visibility: np.ndarray
+    error_mm: np.ndarray
+    error_px: np.ndarray
+    error_trunk: np.ndarray
+    missed: np.ndarray
+    swapped: np.ndarray
+    oks_ap: float | None = None
+    left_out: int = 0
+    notes: tuple[str, ...] = ()
+
+    def figures(self, rows: np.ndarray | None = None) -> Figures:
+        """Sum up the rows of a mask.
+
+        Parameters
+        ----------
+        rows : ndarray of bool, shape (N,), optional
+            All rows by default.
+        """
+        rows = np.ones(len(self.joint), dtype=bool) if rows is None else rows
+        people = _distinct(self.person[rows])
+        swap = self.swapped[rows]
+        trunk = self.error_trunk[rows]
+        return Figures(
+            frames=_distinct(self.frame[rows]),
+            joints=int(np.count_nonzero(rows)),
+            error_mm=_mean(self.error_mm[rows]),
+            error_px=_mean(self.error_px[rows]),
+            error_trunk=_mean(trunk),
+            pck={threshold: _mean(trunk <= threshold) for threshold in PCK},
+            missed=_distinct(self.person[rows & self.missed]) / people if people else np.nan,
+            swapped=_mean(swap[np.isfinite(swap)]),
+        )
+
+    def grouped(self, labels: np.ndarray, order: Sequence[str]) -> dict[str, Figures]:
+        """Sum up the rows by a label of each; groups without rows are left out.
+
+        Parameters
+        ----------
+        labels : ndarray of str, shape (N,)
+        order : sequence of str
+            The labels that count, in the order of the answer.
+        """
+        groups = {label: labels == label for label in order}
+        return {label: self.figures(rows) for label, rows in groups.items() if rows.any()}
+
+    def by_phase(self) -> dict[str, Figures]:
+        """Figures of each phase, in the order of a jump, ``unlabelled`` last."""
+        return self.grouped(self.phase, (*PHASES, UNLABELLED))
+
+    def by_tilt(self) -> dict[str, Figures]:
+        """Figures of each 30 degrees of trunk tilt (an edge belongs to the bin above it)."""
+        known = np.isfinite(self.tilt)
+        bin_ = np.clip(np.where(known, self.tilt, 0.0) // TILT_STEP, 0, len(TILTS) - 1).astype(int)
+        labels = np.where(known, np.array(TILTS)[bin_], UNLABELLED)
+        return self.grouped(labels, (*TILTS, UNLABELLED))
+
+    def by_joint(self) -> dict[str, Figures]:
+        """Figures of each joint, in the skeleton's order."""
+        names = self.skeleton.joints
+        return self.grouped(np.array(names)[self.joint], names)
+
+    def by_visibility(self) -> dict[str, Figures]:
+        """Figures of visible and of occluded joints."""
+        names = {VISIBLE: "visible", OCCLUDED: "occluded"}
+        labels = np.where(self.visibility == VISIBLE, names[VISIBLE], names[OCCLUDED])
+        return self.grouped(labels, tuple(names.values()))
+
+    def frame_errors(self, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Mean error of each frame.
+
+        Parameters
+        ----------
+        rows : ndarray of bool, shape (N,), optional
+            Joints that count; all by default.
+
+        Returns
+        -------
+        frames : ndarray of int, shape (F,)
+            Indices in the data set, ascending; only frames with a joint that counts.
+        error_mm : ndarray, shape (F,)
+        """
+        rows = np.ones(len(self.joint), dtype=bool) if rows is None else rows
+        count = np.bincount(self.frame[rows])
+        total = np.bincount(self.frame[rows], weights=self.error_mm[rows])
+        frames = np.flatnonzero(count)
+        return frames, total[frames] / count[frames]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``fosbury evaluate --json`` writes."""
+        parts = {
+            "by_phase": self.by_phase(),
+            "by_tilt": self.by_tilt(),
+            "by_joint": self.by_joint(),
+            "by_visibility": self.by_visibility(),
+        }
+        return {
+            **self.figures().to_json(),
+            "oks_ap": _rounded(self.oks_ap, 4),
+            "left_out": self.left_out,
+            "notes": list(self.notes),
+            **{part: {name: f.to_json() for name, f in groups.items()} for part, groups in parts.items()},
+        }
+
+
+def _distinct(values: np.ndarray) -> int:
+    return int(np.count_nonzero(np.bincount(values))) if values.size else 0
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if values.size else np.nan
+
+
+def evaluate(
+    dataset: Dataset,
+    predictions: Sequence[Sequence[Pose]],
+    stature_mm: float = STATURE_MM,
+    cap: float = CAP,
+    known: np.ndarray | None = None,
+    ap: bool = True,
+) -> Evaluation:
+    """Measure predictions against labels.
+
+    Every labelled person is measured against the prediction whose box fits best (one to one, never by
+    joints); a person whom no prediction overlaps is missed and charged ``cap`` for every joint, as is a joint
+    that the prediction lacks.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        F frames.
+    predictions : sequence of sequence of Pose, length F
+        For each frame its poses, in the joints of the data set's skeleton (NaN for a joint that was not
+        found), in pixels of the image.
+    stature_mm : float
+        Stature of an athlete whose frame does not tell it.
+    cap : float
+        Largest error of one joint, as a share of stature.
+    known : ndarray of bool, shape (K,), optional
+        Joints that count: those that the model was made with. All by default; the others are left out and
+        noted.
+    ap : bool
+        Whether to compute OKS-AP, which takes most of the time.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    ValueError
+        If there is not one list of poses for each frame, or a pose has another number of joints.
+    """
+    skeleton, joints = dataset.skeleton, len(dataset.skeleton)
+    if len(predictions) != len(dataset):
+        raise ValueError(f"{len(predictions)} lists of poses for {len(dataset)} frames")
+    known = np.ones(joints, dtype=bool) if known is None else np.asarray(known, dtype=bool)
+    people = [person for frame in dataset.frames for person in frame.people]
+    owner = np.repeat(np.arange(len(dataset)), [len(frame.people) for frame in dataset.frames]).astype(int)
+    labels = np.array([person.keypoints for person in people], dtype=float).reshape(-1, joints, 2)
+    visibility = np.array([person.visibility for person in people], dtype=np.uint8).reshape(-1, joints)
+    labelled = visibility > 0
+    counts = labelled & known
+    predicted, found = _matched(dataset, predictions)
+
+    height = pixel_stature(labels, labelled, athletes(dataset), skeleton.limbs)
+    measurable = np.isfinite(height)
+    error = capped_errors(predicted, labels, counts, height, cap)
+    swapped = swapped_joints(predicted, labels, counts, skeleton.pairs)
+    stature = np.array([frame.stature_mm or stature_mm for frame in dataset.frames], dtype=float)[owner]
+    phase = np.array([frame.phase or UNLABELLED for frame in dataset.frames], dtype=str)
+    tilt = trunk_tilt(np.where(labelled[..., None], labels, np.nan), skeleton)
+
+    who, joint = np.nonzero(counts & measurable[:, None])
+    error_px = error[who, joint]
+    left_out = int(np.count_nonzero(counts.any(axis=1) & ~measurable))
+    return Evaluation(
+        skeleton=skeleton,
+        frame=owner[who],
+        person=who,
+        joint=joint,
+        phase=phase[owner[who]],
+        tilt=tilt[who],
+        visibility=visibility[who, joint],
+        error_mm=error_px / height[who] * stature[who],
+        error_px=error_px,
+        error_trunk=error_px / (TRUNK_SHARE * height[who]),
+        missed=~found[who],
+        swapped=swapped[who, joint],
+        oks_ap=oks_ap(dataset, predictions, known) if ap else None,
+        left_out=left_out,
+        notes=_notes(dataset, owner, counts, measurable, labelled, known),
+    )
+
+
+def _matched(dataset: Dataset, predictions: Sequence[Sequence[Pose]]) -> tuple[np.ndarray, np.ndarray]:
+    """Predicted joints (P, K, 2) of every labelled person, NaN where missed; mask (P,) of those found."""
+    joints = len(dataset.skeleton)
+    nobody = np.full((joints, 2), np.nan)
+    rows, found = [], []
+    for frame, poses in zip(dataset.frames, predictions, strict=True):
+        for pose in poses:
+            if pose.keypoints.shape != (joints, 2):
+                raise ValueError(f"{frame.file_name}: a pose of shape {pose.keypoints.shape}, not {(joints, 2)}")
+        boxes = np.array([person.box for person in frame.people], dtype=float).reshape(-1, 4)
+        offers = np.array([pose.box for pose in poses], dtype=float).reshape(-1, 4)
+        for choice in match_boxes(boxes, offers):
+            rows.append(poses[choice].keypoints if choice >= 0 else nobody)
+            found.append(choice >= 0)
+    return np.array(rows, dtype=float).reshape(-1, joints, 2), np.array(found, dtype=bool)
+
+
+def _notes(
+    dataset: Dataset,
+    owner: np.ndarray,
+    counts: np.ndarray,
+    measurable: np.ndarray,
+    labelled: np.ndarray,
+    known: np.ndarray,
+) -> tuple[str, ...]:
+    notes = []
+    lost = np.flatnonzero(counts.any(axis=1) & ~measurable)
+    if lost.size:
+        names = [dataset.frames[index].file_name for index in sorted(set(owner[lost].tolist()))]
+        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        people = "person has" if lost.size == 1 else "people have"
+        notes.append(f"{lost.size} {people} no labelled limb to judge the stature by and were left out: {shown}")
+    unknown = np.flatnonzero(labelled.any(axis=0) & ~known)
+    if unknown.size:
+        names = [dataset.skeleton.joints[index] for index in unknown]
+        notes.append(f"labelled joints that were not measured, because a model has none such: {', '.join(names)}")
+    return tuple(notes)
+
+
+def upright_figures(evaluation: Evaluation) -> Figures:
+    """Figures of the frames in which the athlete is upright: approach and take-off together."""
+    return evaluation.figures(np.isin(evaluation.phase, UPRIGHT))
+
+
+def headline(baseline: Evaluation, tuned: Evaluation) -> dict[str, float | int]:
+    """About ten numbers that say what fine-tuning gained; a number that has no frames is left out.
+
+    Parameters
+    ----------
+    baseline, tuned : Evaluation
+        Before and after, on the same joints of the same frames.
+
+    Returns
+    -------
+    dict
+        Flat, for ``metrics/summary.json``.
+
+    Raises
+    ------
+    ValueError
+        If the two were not measured on the same joints.
+    """
+    if not (np.array_equal(baseline.frame, tuned.frame) and np.array_equal(baseline.joint, tuned.joint)):
+        raise ValueError("the two evaluations were not measured on the same joints of the same frames")
+    before, after = (evaluation.figures(evaluation.phase == "arch") for evaluation in (baseline, tuned))
+    upright_before, upright_after = upright_figures(baseline), upright_figures(tuned)
+    numbers = {
+        "arch_error_mm": _rounded(after.error_mm, 2),
+        "arch_error_mm_baseline": _rounded(before.error_mm, 2),
+        "arch_pck10": _rounded(after.pck[0.1], 4),
+        "arch_pck10_baseline": _rounded(before.pck[0.1], 4),
+        "arch_missed": _rounded(after.missed, 4),
+        "arch_missed_baseline": _rounded(before.missed, 4),
+        "arch_swap": _rounded(after.swapped, 4),
+        "arch_swap_baseline": _rounded(before.swapped, 4),
+        "upright_error_mm": _rounded(upright_after.error_mm, 2),
+        "upright_error_mm_baseline": _rounded(upright_before.error_mm, 2),
+        "oks_ap": _rounded(tuned.oks_ap, 4),
+        "oks_ap_baseline": _rounded(baseline.oks_ap, 4),
+        "arch_frames": after.frames,
+        "test_frames": tuned.figures().frames,
+    }
+    return {name: number for name, number in numbers.items() if number is not None}
+
+
+def exported_headline(exported: Evaluation, suffix: str) -> dict[str, float | int]:
+    """The arch and upright figures of an exported file, each name ending in ``_<suffix>``.
+
+    Parameters
+    ----------
+    exported : Evaluation
+    suffix : str
+        Format of the file, as ``onnx``.
+
+    Returns
+    -------
+    dict
+        Flat, for ``metrics/export.json``; a number that has no frames is left out.
+    """
+    arch = exported.figures(exported.phase == "arch")
+    numbers = {
+        "arch_error_mm": _rounded(arch.error_mm, 2),
+        "arch_pck10": _rounded(arch.pck[0.1], 4),
+        "arch_missed": _rounded(arch.missed, 4),
+        "arch_swap": _rounded(arch.swapped, 4),
+        "upright_error_mm": _rounded(upright_figures(exported).error_mm, 2),
+        "oks_ap": _rounded(exported.oks_ap, 4),
+    }
+    return {f"{name}_{suffix}": number for name, number in numbers.items() if number is not None}

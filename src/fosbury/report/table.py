@@ -1,0 +1,173 @@
+"""Tables of models side by side: in the terminal, as Markdown, as CSV for plots.
+
+They are made from what ``Evaluation.to_json`` gives, so that a stage can draw them from the files of earlier
+stages.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from fosbury.errors import BadInput
+
+EVERY = "all"
+CSV_FIGURES = (
+    *("frames", "joints", "error_mm", "error_px", "error_trunk", "pck05", "pck10", "pck20"),
+    *("missed", "swapped"),
+)
+PARTS = {"phase": "by_phase", "joint": "by_joint", "tilt": "by_tilt"}
+
+
+def phase_rows(evaluations: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of the table by phase.
+
+    Parameters
+    ----------
+    evaluations : mapping of str to mapping
+        Name of the model -> ``Evaluation.to_json()``, the one that the others are compared with first.
+
+    Returns
+    -------
+    head : list of str
+        Phase, frames, then for every model its error in mm-equivalents (the others with their change against
+        the first in per cent), then PCK@0.1 of the trunk and the share of missed athletes for every model.
+    rows : list of list of str
+        One for every phase that occurs, then one for all frames.
+    """
+    names = list(evaluations)
+    first = names[0]
+    phases = list(dict.fromkeys(phase for each in evaluations.values() for phase in each["by_phase"]))
+    head = ["phase", "frames", *(f"{name} mm" for name in names), *(f"{name} PCK@0.1" for name in names)]
+    head += [f"{name} missed" for name in names]
+    rows = []
+    for phase in [*phases, EVERY]:
+        parts = {name: each if phase == EVERY else each["by_phase"].get(phase) for name, each in evaluations.items()}
+        if not any(parts.values()):
+            continue
+        frames = max(part["frames"] for part in parts.values() if part)
+        row = [phase, str(frames)]
+        row += [_error(parts[name], None if name == first else parts[first]) for name in names]
+        row += [_share(parts[name]["pck"]["0.1"] if parts[name] else None) for name in names]
+        row += [_share(parts[name]["missed"] if parts[name] else None) for name in names]
+        rows.append(row)
+    return head, rows
+
+
+def _error(part: Mapping[str, Any] | None, reference: Mapping[str, Any] | None) -> str:
+    if part is None or part["error_mm"] is None:
+        return "-"
+    text = f"{part['error_mm']:.1f}"
+    if reference is None or not reference["error_mm"]:
+        return text
+    return f"{text} ({100 * (part['error_mm'] / reference['error_mm'] - 1):+.0f} %)"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def terminal_table(evaluations: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Return the table by phase for a terminal of 80 columns, the arch in bold; print it with a ``rich`` console.
+
+    The share of missed athletes is left to the page.
+    """
+    head, rows = phase_rows(evaluations)
+    shown = len(head) - len(evaluations)
+    title = "Joint error in mm-equivalents, and PCK@0.1 of the trunk, by phase"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
+    for column, name in enumerate(head[:shown]):
+        heading = name.removesuffix("@0.1").replace(" ", "\n")
+        table.add_column(heading, justify="right" if column else "left", no_wrap=True)
+    for row in rows:
+        cells = [cell.translate(str.maketrans("", "", "()")).replace(" %", "%") for cell in row[:shown]]
+        table.add_row(*cells, style="bold" if row[0] == "arch" else None, end_section=rows[-2:-1] == [row])
+    return table
+
+
+def markdown_table(evaluations: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the table by phase as Markdown, the arch in bold, ending in a line break."""
+    head, rows = phase_rows(evaluations)
+    lines = [head, ["---", *["---:"] * (len(head) - 1)]]
+    lines += [[f"**{cell}**" for cell in row] if row[0] == "arch" else row for row in rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def csv_text(evaluations: Mapping[str, Mapping[str, Any]], part: str) -> str:
+    """Figures of every model in one long table, for plots.
+
+    Parameters
+    ----------
+    evaluations : mapping of str to mapping
+        Name of the model -> ``Evaluation.to_json()``.
+    part : {"phase", "joint", "tilt"}
+        What a row stands for.
+
+    Returns
+    -------
+    str
+        CSV with the columns ``part``, ``model`` and the figures; a figure without meaning is empty.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([part, "model", *CSV_FIGURES])
+    for model, evaluation in evaluations.items():
+        for name, figures in evaluation[PARTS[part]].items():
+            pck = figures["pck"]
+            flat = {**figures, "pck05": pck["0.05"], "pck10": pck["0.1"], "pck20": pck["0.2"]}
+            writer.writerow([name, model, *(flat[column] for column in CSV_FIGURES)])
+    return buffer.getvalue()
+
+
+def write_csvs(folder: Path, evaluations: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write ``by_phase.csv``, ``by_joint.csv`` and ``by_tilt.csv`` into a folder."""
+    for part in PARTS:
+        write_text(folder / f"by_{part}.csv", csv_text(evaluations, part))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON, in the order given, that reads well in a diff."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises
+    ------
+    BadInput
+        If the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInput(path, "is missing", "run 'dvc repro' to make it") from None
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        raise BadInput(path, "is not JSON", "delete it and run 'dvc repro' to make it again") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole: under another name first, then moved to its place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.part")
+    unfinished.write_text(text, encoding="utf-8", newline="\n")
+    unfinished.replace(path)
+
+
+def table_page(evaluations: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return ``reports/table.md``: the table by phase, how to read it, and what was left out of it."""
+    text = "# Joint error by phase\n\n" + markdown_table(evaluations)
+    text += (
+        "\nMean error of all labelled joints in mm-equivalents (error in pixels / stature in pixels x stature), each "
+        "capped; a missed athlete costs the cap for every joint. In brackets: change against the first model. "
+        "PCK@0.1: share of joints within a tenth of the trunk's length.\n"
+    )
+    notes = dict.fromkeys(note for each in evaluations.values() for note in each["notes"])
+    return text + "".join(f"\n- {note}" for note in notes) + ("\n" if notes else "")
