@@ -1,0 +1,121 @@
+"""Pose models of every kind behind one protocol."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from fosbury.errors import BadInput
+
+if TYPE_CHECKING:
+    from fosbury.models.protocol import PoseModel
+    from fosbury.skeleton import Skeleton
+
+# On import coremltools warns of what only a Mac has and of packages that it was not tested with.
+logging.getLogger("coremltools").setLevel(logging.ERROR)
+
+# Suffix -> module, class, and the package that an optional backend needs with the extra that installs it.
+KINDS = {
+    ".pt": ("fosbury.models.yolo", "YoloPose", ("ultralytics", "yolo")),
+    ".onnx": ("fosbury.models.onnx", "OnnxPose", None),
+    ".mlpackage": ("fosbury.models.coreml", "CoreMLPose", None),
+}
+BACKENDS = {"yolo": ("fosbury.models.yolo", ("ultralytics", "yolo"))}
+
+
+def backend(name: str) -> ModuleType:
+    """The module that fine-tunes and exports models of one family.
+
+    Parameters
+    ----------
+    name : str
+        One of ``BACKENDS``.
+
+    Raises
+    ------
+    BadInput
+        If it is not known, or needs a package that is not installed.
+    """
+    if name not in BACKENDS:
+        raise BadInput("model.backend", f"is '{name}'", f"choose one of {', '.join(BACKENDS)}")
+    return _import("model.backend", *BACKENDS[name])
+
+
+def load_model(
+    path: str | Path,
+    skeleton: Skeleton | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    confidence: float = 0.05,
+) -> PoseModel:
+    """Open any model file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A YOLO checkpoint (``.pt``), an ONNX file (``.onnx``) or a CoreML package (``.mlpackage``).
+    skeleton : Skeleton, optional
+        Its joints, where the file does not tell them.
+    image_size : int or (int, int), optional
+        Side, or height and width, of the input; an exported file has its own.
+    confidence : float
+        Least score of a person.
+
+    Returns
+    -------
+    PoseModel
+
+    Raises
+    ------
+    BadInput
+        If the file is absent, damaged or of another kind, or needs a package that is not installed.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in KINDS:
+        known = ", ".join(KINDS)
+        raise BadInput(path, f"has the suffix '{path.suffix}'", f"give a model file ({known})")
+    if not path.exists():
+        raise BadInput(path, "is not there", "check the path, or build it with `dvc repro`")
+    module, name, optional = KINDS[path.suffix.lower()]
+    return getattr(_import(path, module, optional), name)(path, skeleton, image_size, confidence)
+
+
+def export_model(
+    weights: Path, onnx_file: Path, coreml_package: Path, image_size: tuple[int, int], quantize: str = "int8"
+) -> None:
+    """Write a checkpoint as an ONNX file and a CoreML package.
+
+    Parameters
+    ----------
+    weights : Path
+        A checkpoint that ``load_model`` reads and that tells its joints.
+    onnx_file, coreml_package : Path
+        Where to write; what is there is replaced.
+    image_size : (int, int)
+        Height and width of the input, multiples of 32.
+    quantize : str
+        As for ``coreml.to_coreml``.
+
+    Raises
+    ------
+    BadInput
+        If the checkpoint is absent, damaged or of another kind, or ``quantize`` is not known.
+    """
+    model = load_model(weights)
+    module, _, optional = KINDS[weights.suffix.lower()]
+    network, example = _import(weights, module, optional).export_module(weights, image_size)
+    onnx, coreml = (importlib.import_module(f"fosbury.models.{name}") for name in ("onnx", "coreml"))
+    onnx.to_onnx(network, example, onnx_file, model.skeleton, model.licence)
+    coreml.to_coreml(network, example, coreml_package, model.skeleton, quantize, model.licence)
+
+
+def _import(where: str | Path, module: str, optional: tuple[str, str] | None) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if optional is None or (error.name or "").partition(".")[0] != optional[0]:
+            raise
+        mend = f"install it with `pip install 'fosbury[{optional[1]}]'`"
+        raise BadInput(where, f"needs the package {optional[0]}", mend) from error

@@ -1,0 +1,319 @@
+"""Pose networks as CoreML packages: written for an iPhone, and measured on any machine.
+
+CoreML itself runs on Apple's systems only. Here the package's own program and weights are run by ``mil``, so that the
+file that goes into an app is the file that was measured.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import coremltools as ct
+import coremltools.optimize.coreml as weights_of
+import numpy as np
+import torch
+from coremltools.converters.mil.frontend.milproto.load import load as load_program
+from coremltools.converters.mil.mil import Function, Var, types
+from google.protobuf.message import DecodeError
+
+from fosbury.errors import BadInput
+from fosbury.models import mil
+from fosbury.models.exported import (
+    EXPORT_AGAIN,
+    check_file,
+    check_output,
+    check_size,
+    description,
+    entries,
+    read_entries,
+)
+from fosbury.models.letterbox import IOU, predict_letterboxed
+from fosbury.models.machine import default_threads
+from fosbury.pose import Pose
+from fosbury.skeleton import Skeleton
+
+QUANTIZE = ("none", "fp16", "int8")
+INPUT, OUTPUT = "image", "poses"
+SMALLEST = 5000  # convolutions of fewer weights stay float16: 3 % of the space, a third of the error
+NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "com.apple.CoreML")
+PARTS = Path("Data/com.apple.CoreML")
+CHANGING = (
+    "com.github.apple.coremltools.conversion_date",
+    "com.github.apple.coremltools.source",
+)
+
+
+class CoreMLPose:
+    """A CoreML package that answers ``PoseModel`` on any machine.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.mlpackage`` of this project, or a plain Ultralytics export of a pose model.
+    skeleton : Skeleton, optional
+        Its joints, where the package does not tell them.
+    image_size : int or (int, int), optional
+        Only to make sure: a package has its own.
+    confidence : float
+        Least score of a person.
+    iou : float
+        Largest overlap of two people's boxes.
+    half : bool
+        Round as the program declares, to float16; otherwise compute in float32 with the stored weights.
+
+    Raises
+    ------
+    BadInput
+        If it is damaged, no pose model, uses an unknown operation, or does not tell its joints.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        skeleton: Skeleton | None = None,
+        image_size: int | tuple[int, int] | None = None,
+        confidence: float = 0.05,
+        iou: float = IOU,
+        half: bool = True,
+    ):
+        path = Path(path)
+        spec, weights = read_package(path)
+        about = read_entries(spec.description.metadata.userDefined, path, skeleton)
+        self.skeleton, self.values = about.skeleton, about.values
+        self.licence = about.licence
+        self.confidence, self.iou = confidence, iou
+        self.feed, self.input_size, self.scale, self.channels = _input_of(spec, path)
+        check_size(path, self.input_size, image_size)
+        function = _function(spec, weights, path)
+        check_output(tuple(function.outputs[0].shape), about, self.input_size, path)
+        self.answer = function.outputs[0].name
+        try:
+            self.program = mil.Program(_operations(function), [self.answer], half)
+        except mil.UnknownOperationError as unknown:
+            mend = "measure it on a Mac, or export the checkpoint with `fosbury`"
+            raise BadInput(path, f"uses the operation {unknown}, which runs on Apple's systems only", mend) from None
+
+    def predict(self, images: Sequence[np.ndarray]) -> list[list[Pose]]:
+        """Find the people in each RGB image; see ``PoseModel.predict``."""
+        return predict_letterboxed(
+            images,
+            self.forward,
+            self.input_size,
+            len(self.skeleton),
+            self.confidence,
+            self.iou,
+            self.values,
+        )
+
+    def forward(self, batch: np.ndarray) -> np.ndarray:
+        """Raw output for RGB in [0, 1], shape (1, 3, *input_size)."""
+        torch.set_num_threads(default_threads())
+        pixels = torch.from_numpy(batch[:, self.channels]) * self.scale
+        return self.program(**{self.feed: pixels})[self.answer].numpy()
+
+
+def to_coreml(
+    module: torch.nn.Module,
+    example: torch.Tensor,
+    out: Path,
+    skeleton: Skeleton,
+    quantize: str = "int8",
+    licence: str = "unknown",
+) -> Path:
+    """Write a network as a CoreML package that takes a picture; the same weights give the same bytes.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Takes RGB in [0, 1], shape (1, 3, H, W); gives the raw output that ``letterbox.decode`` takes, with a batch
+        axis in front.
+    example : Tensor, shape (1, 3, H, W)
+    out : Path
+        The folder to write, ``*.mlpackage``; one that is there is replaced.
+    skeleton : Skeleton
+    quantize : str
+        ``none`` (float32), ``fp16``, or ``int8`` (float16 arithmetic, weights of convolutions in 8 bits).
+    licence : str
+        SPDX name of the licence of the weights.
+
+    Returns
+    -------
+    Path
+        ``out``.
+
+    Raises
+    ------
+    BadInput
+        If ``quantize`` is none of these.
+    """
+    if quantize not in QUANTIZE:
+        raise BadInput("export.quantize", f"is '{quantize}'", f"use one of {', '.join(QUANTIZE)}")
+    size = (int(example.shape[2]), int(example.shape[3]))
+    precision = ct.precision.FLOAT32 if quantize == "none" else ct.precision.FLOAT16
+    with _quiet():
+        with torch.no_grad():
+            traced = torch.jit.trace(module.eval(), example, strict=False, check_trace=False)
+        model = ct.convert(
+            traced,
+            inputs=[ct.ImageType(INPUT, shape=tuple(example.shape), scale=1 / 255, color_layout=ct.colorlayout.RGB)],
+            outputs=[ct.TensorType(OUTPUT, dtype=np.float32)],
+            convert_to="mlprogram",
+            minimum_deployment_target=ct.target.iOS16,
+            compute_precision=precision,
+            skip_model_load=True,
+        )
+        if quantize == "int8":
+            model = _quantized(model)
+    model.author = "fosbury"
+    model.license = licence
+    model.version = "1"
+    model.short_description = description(skeleton, size, scaled=True)
+    model.input_description[INPUT] = f"RGB picture, {size[1]} wide and {size[0]} high, the rest grey (114)"
+    model.output_description[OUTPUT] = "Candidates: box x, y, w, h, score, then x, y, confidence of each joint"
+    model.user_defined_metadata.update(entries(skeleton, size, licence))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent) as folder:
+        draft = Path(folder) / "model.mlpackage"
+        with _quiet():
+            model.save(str(draft))
+        normalise_package(draft)
+        if out.exists():
+            out.replace(Path(folder) / "before.mlpackage")
+        draft.replace(out)
+    return out
+
+
+def _quantized(model: Any) -> Any:
+    """Weights of the large convolutions in 8 bits, with a scale and a zero point for each output channel.
+
+    On YOLO11n-pose this is nearer to the checkpoint than 8-bit k-means palettes (0.7 against 1.2 px on photographs of
+    high jumps at 640 x 384) and takes 2 s instead of 25. Anything but convolutions must stay as it is: the
+    anchor points and strides are constants too, and rounding them costs 6 px.
+    """
+    config = weights_of.OpLinearQuantizerConfig(mode="linear", granularity="per_channel", weight_threshold=SMALLEST)
+    only_convolutions = weights_of.OptimizationConfig(op_type_configs={"conv": config})
+    return weights_of.linear_quantize_weights(model, only_convolutions)
+
+
+def normalise_package(package: Path) -> None:
+    """Take the clock and random identifiers out of a package, so that the same model has the same bytes.
+
+    Parameters
+    ----------
+    package : Path
+        Changed in place.
+    """
+    spec, _ = read_package(package)
+    for key in CHANGING:
+        spec.description.metadata.userDefined.pop(key, None)
+    (package / PARTS / "model.mlmodel").write_bytes(spec.SerializeToString(deterministic=True))
+    manifest = json.loads((package / "Manifest.json").read_text())
+    names = {old: str(uuid.uuid5(NAMESPACE, entry["path"])) for old, entry in manifest["itemInfoEntries"].items()}
+    manifest["itemInfoEntries"] = {names[old]: entry for old, entry in manifest["itemInfoEntries"].items()}
+    manifest["rootModelIdentifier"] = names[manifest["rootModelIdentifier"]]
+    text = json.dumps(manifest, indent=4, sort_keys=True)
+    (package / "Manifest.json").write_text(f"{text}\n")
+
+
+def read_package(path: Path) -> tuple[Any, Path]:
+    """Read the specification of a package.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    spec : Model
+        CoreML's protocol buffer, without the weights.
+    weights : Path
+        Folder of the weights.
+
+    Raises
+    ------
+    BadInput
+        If it is not a package, is damaged, or points outside itself.
+    """
+    if not path.exists():
+        raise BadInput(path, "is not there", EXPORT_AGAIN)
+    if not path.is_dir():
+        raise BadInput(path, "is not a CoreML package, which is a folder", EXPORT_AGAIN)
+    check_file(path / "Manifest.json")
+    try:
+        manifest = json.loads((path / "Manifest.json").read_bytes())
+        model = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"]
+        model_file = path / "Data" / model
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(path / "Manifest.json", "is damaged", EXPORT_AGAIN) from error
+    check_file(model_file)
+    weights = model_file.parent / "weights"
+    for part in (model_file, *(sorted(weights.iterdir()) if weights.is_dir() else ())):
+        if not part.resolve().is_relative_to(path.resolve()):
+            raise BadInput(path, "points to a file outside itself", EXPORT_AGAIN)
+        check_file(part)
+    try:
+        spec = ct.proto.Model_pb2.Model.FromString(model_file.read_bytes())
+    except DecodeError as error:
+        raise BadInput(model_file, "is damaged", EXPORT_AGAIN) from error
+    if spec.WhichOneof("Type") != "mlProgram":
+        raise BadInput(path, "holds no ML program", "export it as one (iOS 15 or later)")
+    return spec, weights
+
+
+def _input_of(spec: Any, path: Path) -> tuple[str, tuple[int, int], float, list[int]]:
+    """Name, height and width, factor on pixels in [0, 1], and order of the channels of the one input."""
+    first = spec.description.input[0]
+    kind = first.type.WhichOneof("Type")
+    if kind == "imageType" and first.type.imageType.colorSpace in (
+        ct.proto.FeatureTypes_pb2.ImageFeatureType.RGB,
+        ct.proto.FeatureTypes_pb2.ImageFeatureType.BGR,
+    ):
+        picture = first.type.imageType
+        rgb = picture.colorSpace == ct.proto.FeatureTypes_pb2.ImageFeatureType.RGB
+        return first.name, (picture.height, picture.width), 255.0, [0, 1, 2] if rgb else [2, 1, 0]
+    shape = list(first.type.multiArrayType.shape)
+    if len(shape) != 4 or shape[:2] != [1, 3]:
+        raise BadInput(path, "does not take a colour picture", "export a YOLO pose model")
+    return first.name, (shape[2], shape[3]), 1.0, [0, 1, 2]
+
+
+def _function(spec: Any, weights: Path, path: Path) -> Function:
+    try:
+        with _quiet():
+            program = load_program(spec, spec.specificationVersion, str(weights))
+        return program.functions["main"]
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, AssertionError, IndexError) as error:
+        raise BadInput(path, "holds a program or weights that cannot be read", EXPORT_AGAIN) from error
+
+
+def _operations(function: Function) -> Iterator[mil.Operation]:
+    constants: dict[str, Any] = {}
+    for step in function.operations:
+        if step.op_type == "const":
+            constants[step.outputs[0].name] = step.outputs[0].val
+            continue
+        inputs = {key: _given(value, constants) for key, value in step.inputs.items() if value is not None}
+        outputs = [(result.name, result.dtype == types.fp16) for result in step.outputs]
+        yield mil.Operation(step.op_type, inputs, outputs)
+
+
+def _given(value: Var | Sequence[Var], constants: dict[str, Any]) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_given(item, constants) for item in value]
+    return constants[value.name] if value.name in constants else mil.Value(value.name)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the progress bars and warnings of the converter."""
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield

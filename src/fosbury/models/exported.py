@@ -1,0 +1,215 @@
+"""What every exported file carries: the skeleton, the input size, the licence, and how to use it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fosbury.errors import BadInput
+from fosbury.skeleton import Skeleton
+
+FORMAT = 1
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+STRIDES = (8, 16, 32, 64)
+EXPORT_AGAIN = "export the checkpoint again"
+# The joints of Ultralytics' official pose weights, which do not name them: COCO's, in COCO's order.
+OFFICIAL_JOINTS = (
+    *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow"),
+    *("right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee"),
+    *("left_ankle", "right_ankle"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class About:
+    """What an exported file tells about itself.
+
+    Attributes
+    ----------
+    skeleton : Skeleton
+    licence : str
+        SPDX name of the licence of the weights.
+    values : int
+        Numbers for each joint in the output: x, y and confidence, or x and y only.
+    image_size : (int, int) or None
+        Height and width of the input that it was exported for.
+    """
+
+    skeleton: Skeleton
+    licence: str
+    values: int = 3
+    image_size: tuple[int, int] | None = None
+
+
+def entries(skeleton: Skeleton, image_size: tuple[int, int], licence: str) -> dict[str, str]:
+    """Metadata of an exported file, sorted by key.
+
+    The keys without a dot are those that Ultralytics reads, so that its own tools take the file too.
+
+    Parameters
+    ----------
+    skeleton : Skeleton
+    image_size : (int, int)
+        Height and width of the input.
+    licence : str
+        SPDX name of the licence of the weights.
+    """
+    return {
+        "batch": "1",
+        "channels": "3",
+        "end2end": "False",
+        "fosbury.format": str(FORMAT),
+        "fosbury.licence": licence,
+        "fosbury.skeleton": json.dumps(skeleton.to_mapping(), separators=(",", ":")),
+        "imgsz": json.dumps(list(image_size)),
+        "kpt_shape": json.dumps([len(skeleton), 3]),
+        "names": "{0: 'person'}",
+        "stride": "32",
+        "task": "pose",
+    }
+
+
+def description(skeleton: Skeleton, image_size: tuple[int, int], scaled: bool) -> str:
+    """How to feed an exported file, and how to read its answer.
+
+    Parameters
+    ----------
+    skeleton : Skeleton
+    image_size : (int, int)
+    scaled : bool
+        Whether the file divides pixels by 255 itself.
+    """
+    height, width = image_size
+    pixels = "any 8-bit picture" if scaled else "pixels divided by 255"
+    return (
+        f"Finds people and their {len(skeleton)} joints. Input: RGB, {pixels}, {width} wide and {height} high, the "
+        f"picture scaled to fit, centred, the rest grey (114). Output (1, {5 + 3 * len(skeleton)}, N), for each of N "
+        "candidates: box centre x, y, width, height, score, then x, y, confidence of each joint, in input pixels. "
+        "Keep candidates with a score of at least 0.25 and drop those whose box overlaps a better one by more than "
+        f"0.7 (IoU). Joints in order: {', '.join(skeleton.joints)}."
+    )
+
+
+def read_entries(given: Mapping[str, str], where: str | Path, skeleton: Skeleton | None = None) -> About:
+    """Understand the metadata of an exported file: this project's, or that of a plain Ultralytics export.
+
+    Parameters
+    ----------
+    given : mapping of str to str
+    where : str or Path
+        The file, for messages.
+    skeleton : Skeleton, optional
+        The joints of a file that does not tell them; one with 17 joints, where this has another number, has those of
+        Ultralytics' official weights.
+
+    Returns
+    -------
+    About
+
+    Raises
+    ------
+    BadInput
+        If it is no pose model, does its own suppression, or its joints are not known.
+    """
+    another = "export a YOLO pose model"
+    shape = _numbers(given.get("kpt_shape"))
+    if given.get("task", "pose") != "pose" or shape is None or shape[1] not in (2, 3):
+        raise BadInput(where, "is not a pose model that this project can read", another)
+    if given.get("end2end", "False") == "True":
+        raise BadInput(where, "was exported with suppression of overlapping boxes inside", f"{another} without it")
+    own = _own_skeleton(given, where)
+    joints = own or skeleton
+    if own is None and skeleton is not None and shape[0] == len(OFFICIAL_JOINTS) != len(skeleton):
+        joints = official_skeleton(skeleton)
+    if joints is None:
+        mend = "name its skeleton (--skeleton)"
+        raise BadInput(where, f"predicts {shape[0]} joints and does not name them", mend)
+    if len(joints) != shape[0]:
+        mend = f"name a skeleton of {shape[0]} joints (--skeleton)"
+        raise BadInput(where, f"predicts {shape[0]} joints, but skeleton '{joints.name}' has {len(joints)}", mend)
+    licence = given.get("fosbury.licence") or ("AGPL-3.0" if "AGPL" in given.get("license", "") else "unknown")
+    return About(joints, licence, shape[1], _numbers(given.get("imgsz")))
+
+
+def official_skeleton(other: Skeleton) -> Skeleton:
+    """The skeleton of the official weights, with sigmas taken from ``other`` where it has the joint."""
+    place = other.match(OFFICIAL_JOINTS)
+    sigmas = dict.fromkeys(OFFICIAL_JOINTS, 0.05)
+    sigmas |= {OFFICIAL_JOINTS[at]: float(other.sigmas[index]) for index, at in enumerate(place) if at >= 0}
+    sides = [[joint, joint.replace("left", "right")] for joint in OFFICIAL_JOINTS if joint.startswith("left")]
+    return Skeleton.from_mapping({"name": "coco17", "joints": OFFICIAL_JOINTS, "sigmas": sigmas, "pairs": sides})
+
+
+def _own_skeleton(given: Mapping[str, str], where: str | Path) -> Skeleton | None:
+    if "fosbury.skeleton" not in given:
+        return None
+    if given.get("fosbury.format") != str(FORMAT):
+        found = given.get("fosbury.format", "none")
+        raise BadInput(where, f"has format {found}, and this version reads {FORMAT}", "update fosbury")
+    try:
+        return Skeleton.from_mapping(json.loads(given["fosbury.skeleton"]), where=str(where))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BadInput(where, "has a damaged skeleton in its metadata", EXPORT_AGAIN) from error
+
+
+def _numbers(text: str | None) -> tuple[int, int] | None:
+    try:
+        found: Any = json.loads(text or "")
+    except ValueError:
+        return None
+    if not isinstance(found, list) or len(found) != 2 or not all(type(n) is int and n > 0 for n in found):
+        return None
+    return found[0], found[1]
+
+
+def check_output(shape: tuple[int, ...], about: About, size: tuple[int, int], where: str | Path) -> None:
+    """Make sure that an output of ``shape`` is what ``letterbox.decode`` takes.
+
+    Raises
+    ------
+    BadInput
+        If it is not the raw output (1, 4 + classes + joints * values, N) for an input of ``size``.
+    """
+    cells = [-(-size[0] // stride) * -(-size[1] // stride) for stride in STRIDES]
+    least = 5 + len(about.skeleton) * about.values
+    if len(shape) != 3 or shape[0] != 1 or shape[1] < least or shape[2] not in (sum(cells[:3]), sum(cells)):
+        shown = " x ".join(map(str, shape))
+        raise BadInput(
+            where, f"has an output of {shown}, not the raw answer of a YOLO pose head", "export it without nms"
+        )
+
+
+def check_size(where: str | Path, own: tuple[int, int], wanted: int | tuple[int, int] | None) -> None:
+    """Refuse an image size other than the one a file was exported for.
+
+    Raises
+    ------
+    BadInput
+    """
+    wanted = (wanted, wanted) if isinstance(wanted, int) else wanted
+    if wanted is not None and tuple(wanted) != own:
+        raise BadInput(
+            where,
+            f"takes pictures of {own[0]} x {own[1]} (height x width) only, not {wanted[0]} x {wanted[1]}",
+            "leave the image size out, or export again with the one you want",
+        )
+
+
+def check_file(path: Path, mend: str = EXPORT_AGAIN) -> None:
+    """Refuse a file that is absent, empty, or a Git LFS pointer.
+
+    Raises
+    ------
+    BadInput
+    """
+    if not path.is_file():
+        raise BadInput(path, "is not a file" if path.exists() else "is not there", mend)
+    with path.open("rb") as file:
+        start = file.read(len(LFS_POINTER))
+    if not start:
+        raise BadInput(path, "is empty", mend)
+    if start == LFS_POINTER:
+        raise BadInput(path, "is a Git LFS pointer, not the file itself", "run `git lfs pull`")

@@ -1,0 +1,223 @@
+"""Pose networks as ONNX files: written so that they explain themselves, and run by ONNX Runtime."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from google.protobuf.message import DecodeError
+from onnxruntime.capi import onnxruntime_pybind11_state as failures
+
+from fosbury.errors import BadInput
+from fosbury.models.exported import (
+    EXPORT_AGAIN,
+    check_file,
+    check_output,
+    check_size,
+    description,
+    entries,
+    read_entries,
+)
+from fosbury.models.letterbox import IOU, predict_letterboxed
+from fosbury.models.machine import default_threads
+from fosbury.pose import Pose
+from fosbury.skeleton import Skeleton
+
+OPSET = 18
+ONLY_ERRORS = 3
+DAMAGED = (
+    failures.Fail,
+    failures.InvalidArgument,
+    failures.InvalidGraph,
+    failures.InvalidProtobuf,
+    failures.NotImplemented,
+    failures.RuntimeException,
+)
+
+
+class OnnxPose:
+    """An ONNX file that answers ``PoseModel``.
+
+    Parameters
+    ----------
+    path : Path
+        A file of this project, or a plain Ultralytics export of a pose model.
+    skeleton : Skeleton, optional
+        Its joints, where the file does not tell them.
+    image_size : int or (int, int), optional
+        Height and width of the input, for a file that leaves them open; others have their own.
+    confidence : float
+        Least score of a person.
+    iou : float
+        Largest overlap of two people's boxes.
+
+    Raises
+    ------
+    BadInput
+        If the file is damaged, no pose model, keeps its weights elsewhere, or does not tell its joints.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        skeleton: Skeleton | None = None,
+        image_size: int | tuple[int, int] | None = None,
+        confidence: float = 0.05,
+        iou: float = IOU,
+    ):
+        path = Path(path)
+        content = _self_contained(path)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = default_threads()
+        options.inter_op_num_threads = 1
+        options.use_deterministic_compute = True
+        options.log_severity_level = ONLY_ERRORS
+        try:
+            self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except DAMAGED as error:
+            raise BadInput(path, "is not a network that ONNX Runtime can run", EXPORT_AGAIN) from error
+        about = read_entries(self.session.get_modelmeta().custom_metadata_map, path, skeleton)
+        self.skeleton, self.licence, self.values = about.skeleton, about.licence, about.values
+        self.confidence, self.iou = confidence, iou
+        feed, answer = self.session.get_inputs()[0], self.session.get_outputs()[0]
+        self.feed, self.dtype = feed.name, np.float16 if feed.type == "tensor(float16)" else np.float32
+        fixed = feed.shape[2:] if len(feed.shape) == 4 else []
+        if len(fixed) == 2 and all(isinstance(side, int) for side in fixed):
+            self.input_size = (fixed[0], fixed[1])
+            check_size(path, self.input_size, image_size)
+            check_output(tuple(answer.shape), about, self.input_size, path)
+        else:
+            size = image_size or about.image_size or 640
+            self.input_size = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+
+    def predict(self, images: Sequence[np.ndarray]) -> list[list[Pose]]:
+        """Find the people in each RGB image; see ``PoseModel.predict``."""
+        return predict_letterboxed(
+            images,
+            self.forward,
+            self.input_size,
+            len(self.skeleton),
+            self.confidence,
+            self.iou,
+            self.values,
+        )
+
+    def forward(self, batch: np.ndarray) -> np.ndarray:
+        """Raw output for RGB in [0, 1], shape (1, 3, *input_size)."""
+        return self.session.run(None, {self.feed: batch.astype(self.dtype)})[0].astype(np.float32)
+
+
+def to_onnx(
+    module: torch.nn.Module, example: torch.Tensor, out: Path, skeleton: Skeleton, licence: str = "unknown"
+) -> Path:
+    """Write a network as one ONNX file; the same weights give the same bytes.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Takes RGB in [0, 1], shape (1, 3, H, W); gives the raw output that ``letterbox.decode`` takes, with a batch
+        axis in front.
+    example : Tensor, shape (1, 3, H, W)
+    out : Path
+    skeleton : Skeleton
+    licence : str
+        SPDX name of the licence of the weights.
+
+    Returns
+    -------
+    Path
+        ``out``.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent) as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        draft = Path(folder) / "model.onnx"
+        torch.onnx.export(
+            module.eval(),
+            (example,),
+            str(draft),
+            input_names=["images"],
+            output_names=["output0"],
+            opset_version=OPSET,
+            dynamo=False,
+        )
+        describe(draft, skeleton, licence)
+        draft.replace(out)
+    return out
+
+
+def describe(path: Path, skeleton: Skeleton, licence: str = "unknown") -> Path:
+    """Write into an ONNX file what it is, and take out clocks, paths and names of other tools.
+
+    Parameters
+    ----------
+    path : Path
+        Changed in place.
+    skeleton : Skeleton
+    licence : str
+
+    Returns
+    -------
+    Path
+        ``path``.
+
+    Raises
+    ------
+    BadInput
+        If it is not an ONNX file with a fixed input size.
+    """
+    model = _parse(path)
+    size = tuple(axis.dim_value for axis in model.graph.input[0].type.tensor_type.shape.dim[2:])
+    if len(size) != 2 or min(size) < 1:
+        raise BadInput(path, "has no fixed input size", "export it with dynamic=False")
+    del model.metadata_props[:]
+    for key, value in entries(skeleton, size, licence).items():
+        model.metadata_props.add(key=key, value=value)
+    model.doc_string = description(skeleton, size, scaled=False)
+    for graph in _graphs(model.graph):
+        graph.doc_string = ""
+        del graph.metadata_props[:]
+        for part in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+            part.doc_string = ""
+            if hasattr(part, "metadata_props"):
+                del part.metadata_props[:]
+    draft = path.with_name(f"{path.name}.part")
+    draft.write_bytes(model.SerializeToString(deterministic=True))
+    draft.replace(path)
+    return path
+
+
+def _parse(path: Path) -> onnx.ModelProto:
+    check_file(path)
+    try:
+        model = onnx.load_model_from_string(path.read_bytes())
+    except DecodeError as error:
+        raise BadInput(path, "is not an ONNX file, or a damaged one", EXPORT_AGAIN) from error
+    if not model.graph.node or not model.graph.input or not model.graph.output:
+        raise BadInput(path, "is not an ONNX file, or a damaged one", EXPORT_AGAIN)
+    return model
+
+
+def _self_contained(path: Path) -> bytes:
+    """Content of the file, which must not point to another file for its weights."""
+    for graph in _graphs(_parse(path).graph):
+        tensors = [*graph.initializer]
+        tensors += [tensor for sparse in graph.sparse_initializer for tensor in (sparse.values, sparse.indices)]
+        tensors += [tensor for node in graph.node for part in node.attribute for tensor in (part.t, *part.tensors)]
+        if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in tensors):
+            raise BadInput(path, "keeps its weights in another file", "export it as one file")
+    return path.read_bytes()
+
+
+def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                yield from _graphs(inner)

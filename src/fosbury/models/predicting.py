@@ -1,0 +1,152 @@
+"""Run a model over a labelled data set, and measure models beside each other on the same joints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from fosbury.errors import BadInput
+from fosbury.media.image import read_image
+from fosbury.metrics.evaluation import CAP, STATURE_MM, Evaluation, evaluate
+from fosbury.models.protocol import PoseModel
+from fosbury.pose import Dataset, Pose
+from fosbury.skeleton import Skeleton, normalise
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What a model predicted on a data set and how far off it was."""
+
+    evaluation: Evaluation
+    poses: list[list[Pose]]
+
+
+def poses_in(poses: Sequence[Pose], source: Skeleton, target: Skeleton) -> list[Pose]:
+    """Reorder predicted joints, by name, to another skeleton.
+
+    Parameters
+    ----------
+    poses : sequence of Pose
+        In the joints of ``source``.
+    source, target : Skeleton
+
+    Returns
+    -------
+    list of Pose
+        In the joints of ``target``: NaN with confidence 0 where ``source`` has no such joint.
+    """
+    place = target.match(source.joints)
+    absent = place < 0
+    return [
+        replace(
+            pose,
+            keypoints=np.where(absent[:, None], np.nan, pose.keypoints[place]),
+            confidence=np.where(absent, 0.0, pose.confidence[place]),
+        )
+        for pose in poses
+    ]
+
+
+def predict_dataset(
+    model: PoseModel, dataset: Dataset, root: Path, batch: int = 16, title: str = "predict"
+) -> list[list[Pose]]:
+    """Predict every frame of a data set; pictures are read a batch at a time.
+
+    Parameters
+    ----------
+    model : PoseModel
+    dataset : Dataset
+    root : Path
+        Folder that the frames' ``file_name`` is relative to.
+    batch : int
+        Pictures in memory at once.
+    title : str
+        What the progress bar says.
+
+    Returns
+    -------
+    list of list of Pose
+        For each frame its poses, in the joints of the data set's skeleton and the pixels of the picture.
+
+    Raises
+    ------
+    BadInput
+        If a picture cannot be read.
+    """
+    predictions: list[list[Pose]] = []
+    with tqdm(total=len(dataset), desc=title, unit="frame", disable=None) as bar:
+        for start in range(0, len(dataset), batch):
+            frames = dataset.frames[start : start + batch]
+            images = [read_image(root / frame.file_name) for frame in frames]
+            found = model.predict(images)
+            predictions.extend(poses_in(poses, model.skeleton, dataset.skeleton) for poses in found)
+            bar.update(len(frames))
+    return predictions
+
+
+def measure(
+    models: Mapping[str, PoseModel],
+    dataset: Dataset,
+    root: Path,
+    stature_mm: float = STATURE_MM,
+    cap: float = CAP,
+    joints: Sequence[str] | None = None,
+    batch: int = 16,
+) -> dict[str, Measured]:
+    """Predict and measure models beside each other: the same frames, and only joints that every one of them
+    has.
+
+    Parameters
+    ----------
+    models : mapping of str to PoseModel
+    dataset : Dataset
+    root : Path
+        Folder that the frames' ``file_name`` is relative to.
+    stature_mm, cap : float
+        As in `fosbury.metrics.evaluation.evaluate`.
+    joints : sequence of str, optional
+        Names of the joints that count, where not all that are shared should.
+    batch : int
+
+    Returns
+    -------
+    dict of str to Measured
+        In the order of ``models``.
+
+    Raises
+    ------
+    BadInput
+        If the data set has no frames or no one whose stature can be judged, a model shares no labelled joint with it,
+        or a picture cannot be read.
+    """
+    if not len(dataset):
+        raise BadInput("test data", "holds no labelled frame", "label some, or give the split more to test on")
+    known = np.ones(len(dataset.skeleton), dtype=bool)
+    if joints is not None:
+        wanted = {normalise(joint) for joint in joints}
+        known &= np.array([normalise(joint) in wanted for joint in dataset.skeleton.joints])
+    for name, model in models.items():
+        known &= dataset.skeleton.match(model.skeleton.joints) >= 0
+        if not known.any():
+            raise BadInput(
+                name,
+                f"none of its joints ({', '.join(model.skeleton.joints)}) is a joint of the labels "
+                f"({', '.join(dataset.skeleton.joints)}) that counts",
+                "measure a model and labels whose joints have the same names",
+            )
+    nothing = evaluate(dataset, [[] for _ in dataset.frames], stature_mm, cap, known, ap=False)
+    if not len(nothing.joint):
+        raise BadInput(
+            "test data",
+            f"no labelled person has a limb of skeleton '{dataset.skeleton.name}' to judge the stature by",
+            "label both ends of a limb, or use a skeleton that names its limbs with their share of stature",
+        )
+    result = {}
+    for name, model in models.items():
+        poses = predict_dataset(model, dataset, root, batch, title=name)
+        result[name] = Measured(evaluate(dataset, poses, stature_mm, cap, known), poses)
+    return result

@@ -1,0 +1,125 @@
+"""Official weights: fetched once, when a person asks for them, and checked against a known digest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import BinaryIO
+
+from tqdm import tqdm
+
+from fosbury.errors import BadInput, WorkFailed
+
+MIRROR = "FOSBURY_WEIGHTS_MIRROR"
+SCHEMES = ("https", "http", "file")
+CHUNK = 1 << 20
+
+
+def file_sha256(path: str | Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def require_weights(path: str | Path, sha256: str | None, name: str, url: str | None) -> None:
+    """See that the weights to start from are there and are the ones meant.
+
+    Parameters
+    ----------
+    path : str or Path
+    sha256 : str or None
+        What the file must hash to; None: anything.
+    name : str
+        The option of conf/model, as ``fosbury fetch`` takes it.
+    url : str or None
+        Where the weights can be fetched from; None: nowhere.
+
+    Raises
+    ------
+    BadInput
+        If the file is missing or is another one.
+    """
+    path = Path(path)
+    get = f"run `fosbury fetch {name}`" if url else "put it there, or name another file with -S model.weights=FILE"
+    if not path.is_file():
+        raise BadInput(path, f"is missing, and model '{name}' starts from it", get)
+    if sha256 is not None and file_sha256(path) != sha256:
+        own = "set model.sha256=null if these weights are your own"
+        raise BadInput(path, f"is not the file that model '{name}' names by its SHA-256", f"{get}, or {own}")
+
+
+def source_url(url: str, mirror: str | None = None) -> str:
+    """The address to fetch from: ``url``, or the file of the same name below the mirror.
+
+    Parameters
+    ----------
+    url : str
+    mirror : str, optional
+        ``FOSBURY_WEIGHTS_MIRROR`` if not given.
+    """
+    mirror = mirror if mirror is not None else os.environ.get(MIRROR, "").strip()
+    return f"{mirror.rstrip('/')}/{url.rsplit('/', 1)[-1]}" if mirror else url
+
+
+def fetch_weights(url: str, path: str | Path, sha256: str, mirror: str | None = None) -> bool:
+    """Fetch a file once; nothing is written unless its digest is right.
+
+    Parameters
+    ----------
+    url : str
+        https, http or file.
+    path : str or Path
+        Where the file belongs.
+    sha256 : str
+        What it must hash to.
+    mirror : str, optional
+        Address of a folder that holds a file of the same name; ``FOSBURY_WEIGHTS_MIRROR`` if not given.
+
+    Returns
+    -------
+    bool
+        False if the right file was there already.
+
+    Raises
+    ------
+    BadInput
+        If the address is not one, another file is in the way, or what came is not the file meant.
+    WorkFailed
+        If the file could not be fetched.
+    """
+    path, address = Path(path), source_url(url, mirror)
+    if path.exists():
+        if path.is_file() and file_sha256(path) == sha256:
+            return False
+        raise BadInput(path, "is in the way: it is not the file to be fetched", "move it away and fetch again")
+    if address.partition(":")[0].lower() not in SCHEMES:
+        raise BadInput(MIRROR, f"'{address}' is not an address", "set it to one that begins with https:// or file://")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fetch-") as folder:
+        draft = Path(folder) / path.name
+        try:
+            with urllib.request.urlopen(address, timeout=60) as response, draft.open("wb") as stream:
+                _copy(response, stream, int(response.headers.get("Content-Length") or 0), path.name)
+        except (urllib.error.URLError, OSError, ValueError) as error:
+            reason = getattr(error, "reason", None) or error
+            raise WorkFailed(
+                f"{address}: could not be fetched ({reason}); try again, download it elsewhere and put it at {path}, "
+                f"or set {MIRROR} to a folder or address that has it."
+            ) from None
+        found = file_sha256(draft)
+        if found != sha256:
+            raise BadInput(
+                address, f"has SHA-256 {found[:12]}..., not {sha256[:12]}...", "nothing was kept; use another source"
+            )
+        draft.replace(path)
+    return True
+
+
+def _copy(response: BinaryIO, stream: BinaryIO, total: int, name: str) -> None:
+    with tqdm.wrapattr(response, "read", total=total or None, desc=name, disable=None) as source:
+        shutil.copyfileobj(source, stream, CHUNK)

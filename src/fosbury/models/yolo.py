@@ -1,0 +1,509 @@
+"""YOLO11-pose through Ultralytics: an optional backend.
+
+Ultralytics' code and weights are AGPL-3.0; this file is the only one that imports them, so that the rest of the
+project can be used without. Nothing here downloads, installs, or reports anything.
+
+Ultralytics' pixel convention is that of ``fosbury.pose``: labels are divided by width and height as they are.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import tempfile
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("YOLO_OFFLINE", "True")
+os.environ.setdefault("YOLO_AUTOINSTALL", "False")
+os.environ.setdefault("YOLO_VERBOSE", "False")
+os.environ.setdefault("YOLO_CONFIG_DIR", str(Path(tempfile.gettempdir()) / "fosbury-ultralytics"))
+Path(os.environ["YOLO_CONFIG_DIR"]).mkdir(parents=True, exist_ok=True)
+
+import numpy as np
+import torch
+from torch import nn
+from ultralytics.models.yolo.pose import PoseTrainer
+from ultralytics.nn.tasks import PoseModel as YoloModule
+from ultralytics.nn.tasks import torch_safe_load
+from ultralytics.utils import SETTINGS, callbacks
+
+from fosbury.errors import BadInput, WorkFailed
+from fosbury.formats.yolo import write_yolo
+from fosbury.media.image import read_image
+from fosbury.metrics.evaluation import evaluate
+from fosbury.models.letterbox import predict_letterboxed
+from fosbury.models.machine import default_device, default_threads
+from fosbury.models.recipe import Recipe, arch_repeats, run_key, selection_frames
+from fosbury.pose import Dataset, Pose
+from fosbury.skeleton import Skeleton
+
+LICENCE = "AGPL-3.0"
+BATCH = 16  # pictures in one forward pass of prediction
+# The joints of Ultralytics' official pose weights, which do not name them: COCO's, in COCO's order.
+OFFICIAL_JOINTS = (
+    *(
+        "nose",
+        "left_eye",
+        "right_eye",
+        "left_ear",
+        "right_ear",
+        "left_shoulder",
+        "right_shoulder",
+        "left_elbow",
+    ),
+    *("right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee"),
+    *("left_ankle", "right_ankle"),
+)
+CURVE = (
+    "epoch",
+    "box_loss",
+    "pose_loss",
+    "kobj_loss",
+    "cls_loss",
+    "dfl_loss",
+    "lr",
+    "val_error_mm",
+    "val_pck10",
+)
+
+
+class YoloPose:
+    """A YOLO pose checkpoint that answers ``PoseModel``.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.pt`` file of Ultralytics, official or fine-tuned here. It is read with torch's restricted unpickler and
+        an allow-list of model classes.
+    skeleton : Skeleton, optional
+        Its joints, where the file does not tell them.
+    image_size : int or (int, int), optional
+        Side, or height and width, of the square that pictures are letterboxed into; what it was trained with by
+        default.
+    confidence : float
+        Least score of a person.
+
+    Raises
+    ------
+    BadInput
+        If the file is not such a checkpoint, or its joints are not known.
+    """
+
+    licence = LICENCE
+
+    def __init__(
+        self,
+        path: Path,
+        skeleton: Skeleton | None = None,
+        image_size: int | tuple[int, int] | None = None,
+        confidence: float = 0.05,
+        device: str | None = None,
+    ):
+        self.module, about = load_module(path)
+        self.skeleton = _skeleton_of(path, self.module, about, skeleton)
+        size = image_size or about.get("image_size") or 640
+        self.input_size = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+        self.confidence = confidence
+        self.device = device or default_device()
+        self.module.to(self.device).fuse(verbose=False)
+
+    def predict(self, images: Sequence[np.ndarray]) -> list[list[Pose]]:
+        """Find the people in each RGB image; see ``PoseModel.predict``."""
+        return predict_letterboxed(
+            images,
+            lambda batch: _forward(self.module, batch, self.device),
+            self.input_size,
+            len(self.skeleton),
+            self.confidence,
+            batch=BATCH,
+        )
+
+
+def _forward(module: nn.Module, batch: np.ndarray, device: str) -> np.ndarray:
+    """Raw output (B, 5 + 3 K, N) for a batch (B, 3, H, W) of RGB in [0, 1]."""
+    torch.set_num_threads(default_threads())
+    with torch.inference_mode():
+        output = module(torch.from_numpy(batch).to(device))
+    output = output[0] if isinstance(output, (tuple, list)) else output
+    return output.float().cpu().numpy()
+
+
+def load_module(path: Path) -> tuple[YoloModule, dict[str, Any]]:
+    """Read a checkpoint.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    module : PoseModel of Ultralytics
+        In float32 and evaluation mode.
+    about : dict
+        What this project wrote beside the weights: ``skeleton``, ``image_size``; empty for others' files.
+
+    Raises
+    ------
+    BadInput
+        If it is absent, damaged, or holds anything but a pose model.
+    """
+    path = Path(path)
+    mend = "give a YOLO pose checkpoint (.pt), or fetch the official one again"
+    if not path.is_file():
+        raise BadInput(path, "is not there", "check the path, or fetch the weights with `fosbury fetch`")
+    try:
+        checkpoint, _ = torch_safe_load(path, safe_only=True)
+    except (
+        TypeError,
+        RuntimeError,
+        OSError,
+        KeyError,
+        EOFError,
+        ValueError,
+        AttributeError,
+        ImportError,
+    ) as error:
+        raise BadInput(path, "is not a checkpoint that can be read safely", mend) from error
+    module = checkpoint.get("ema") or checkpoint.get("model") if isinstance(checkpoint, dict) else None
+    if not isinstance(module, YoloModule):
+        raise BadInput(path, "holds no pose model", mend)
+    return module.float().eval(), checkpoint.get("fosbury") or {}
+
+
+def _skeleton_of(path: Path, module: YoloModule, about: Mapping[str, Any], given: Skeleton | None) -> Skeleton:
+    count = int(module.model[-1].kpt_shape[0])
+    if "skeleton" in about:
+        return Skeleton.from_mapping(about["skeleton"], where=str(path))
+    if given is not None and len(given) == count:
+        return given
+    if count == len(OFFICIAL_JOINTS) and given is not None:
+        return official_skeleton(given)
+    raise BadInput(path, f"predicts {count} joints and does not name them", "name its skeleton (--skeleton)")
+
+
+def official_skeleton(other: Skeleton) -> Skeleton:
+    """The skeleton of the official weights, with sigmas taken from ``other`` where it has the joint."""
+    place = other.match(OFFICIAL_JOINTS)
+    sigmas = dict.fromkeys(OFFICIAL_JOINTS, 0.05)
+    sigmas |= {OFFICIAL_JOINTS[at]: float(other.sigmas[index]) for index, at in enumerate(place) if at >= 0}
+    sides = [[joint, joint.replace("left", "right")] for joint in OFFICIAL_JOINTS if joint.startswith("left")]
+    return Skeleton.from_mapping({"name": "coco17", "joints": OFFICIAL_JOINTS, "sigmas": sigmas, "pairs": sides})
+
+
+def save_module(module: YoloModule, path: Path, skeleton: Skeleton, image_size: int) -> None:
+    """Write weights so that the same state gives the same bytes: no clock, path, host, or training arguments.
+
+    The file stays a checkpoint that Ultralytics reads. Weights are stored in half precision.
+    """
+    # A module built afresh, so that nothing which training left on the old one reaches the file.
+    clean = YoloModule(deepcopy(module.yaml), ch=3, nc=1, data_kpt_shape=(len(skeleton), 3), verbose=False)
+    clean.load_state_dict(module.state_dict())
+    clean.names = {0: "person"}
+    clean.args = {"task": "pose", "imgsz": image_size}
+    clean.task = "pose"
+    clean.criterion = None
+    clean.yaml.pop("yaml_file", None)
+    clean = clean.half().eval()
+    for parameter in clean.parameters():
+        parameter.requires_grad_(False)
+    content = {
+        "model": clean,
+        "train_args": {"task": "pose", "imgsz": image_size},
+        "license": LICENCE,
+        "fosbury": {"skeleton": skeleton.to_mapping(), "image_size": image_size},
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        # torch writes the file's stem into the archive: one name, whatever the output is called.
+        draft = Path(folder) / "model.pt"
+        torch.save(content, draft)
+        draft.replace(path)
+
+
+class _Trainer(PoseTrainer):
+    """Ultralytics' trainer with a checkpoint chosen by pose error, exact resume, and no files of its own."""
+
+    def arrange(
+        self,
+        recipe: Recipe,
+        state_file: Path,
+        key: str,
+        curve: Path,
+        select: Dataset,
+        images: list[np.ndarray],
+    ) -> None:
+        self.recipe, self.state_file, self.key, self.curve = recipe, state_file, key, curve
+        self.select, self.select_images = select, images
+        self.history: list[list[float]] = []
+        self.best_state: dict[str, torch.Tensor] = {}
+        self.threads = default_threads()
+
+    def _setup_train(self) -> None:
+        super()._setup_train()
+        if self.device.type == "cpu":
+            self.model = self.model.to(memory_format=torch.channels_last)
+        self.model.criterion = self.model.init_criterion()
+        self.sigmas = self.model.criterion.keypoint_loss.sigmas.clone()
+
+    def _model_train(self) -> None:
+        super()._model_train()
+        torch.set_num_threads(self.threads)
+        self.model.criterion.keypoint_loss.sigmas = self.sigmas * self.recipe.sigma_factor(self.epoch)
+        if self.recipe.freeze_batch_norm:
+            for layer in self.model.modules():
+                if isinstance(layer, nn.BatchNorm2d):
+                    layer.eval()
+
+    def validate(self) -> tuple[dict[str, float], float]:
+        module = deepcopy(self.ema.ema).float().eval()
+        height = width = self.recipe.image_size
+        predictions = predict_letterboxed(
+            self.select_images,
+            lambda batch: _forward(module, batch, str(self.device)),
+            (height, width),
+            len(self.select.skeleton),
+            confidence=0.05,
+            batch=BATCH,
+        )
+        scores = evaluate(self.select, predictions, ap=False).to_json()
+        error = float(scores["error_mm"])
+        metrics = {"val_error_mm": error, "val_pck10": float(scores["pck"]["0.1"])}
+        if self.best_fitness is None or -error > self.best_fitness:
+            self.best_fitness = -error
+            self.best_state = {name: value.clone() for name, value in self.ema.ema.state_dict().items()}
+        return metrics, -error
+
+    def save_metrics(self, metrics: Mapping[str, float]) -> None:
+        losses = [float(self.tloss[name]) for name in CURVE[1:6]]
+        rate = float(self.optimizer.param_groups[0]["lr"])
+        self.history.append([self.epoch + 1, *losses, rate, self.metrics["val_error_mm"], self.metrics["val_pck10"]])
+        write_curve(self.history, self.curve)
+
+    def save_model(self) -> bool:
+        state = {
+            "key": self.key,
+            "epoch": self.epoch,
+            "model": self.model.state_dict(),
+            "ema": self.ema.ema.state_dict(),
+            "ema_updates": self.ema.updates,
+            "optimizer": self.optimizer.state_dict(),
+            "best_fitness": self.best_fitness,
+            "best_state": self.best_state,
+            "history": self.history,
+            "python_random": random.getstate(),
+            "numpy_random": [x.tolist() if isinstance(x, np.ndarray) else x for x in np.random.get_state()],
+            "torch_random": torch.get_rng_state(),
+            "loader_random": self.train_loader.generator.get_state(),
+        }
+        draft = self.state_file.with_suffix(".part")
+        torch.save(state, draft)
+        draft.replace(self.state_file)
+        return True
+
+    def resume_training(self, ckpt: Any) -> None:
+        state = read_state(self.state_file, self.key)
+        if state is None:
+            return
+        self.start_epoch = state["epoch"] + 1
+        self.model.load_state_dict(state["model"])
+        self.ema.ema.load_state_dict(state["ema"])
+        self.ema.updates = state["ema_updates"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.best_fitness, self.best_state = state["best_fitness"], state["best_state"]
+        self.history = state["history"]
+        random.setstate(state["python_random"])
+        np.random.set_state(tuple(state["numpy_random"]))
+        torch.set_rng_state(state["torch_random"])
+        self.train_loader.generator.set_state(state["loader_random"])
+
+    def final_eval(self) -> None:
+        """Nothing to do: the best epoch's weights are kept in ``best_state``."""
+
+    def plot_metrics(self) -> None:
+        """No pictures: the learning curve is a table."""
+
+
+def read_state(path: Path, key: str) -> dict[str, Any] | None:
+    """Read what a killed run left behind; None where there is nothing, or it belongs to another run."""
+    if not path.is_file():
+        return None
+    try:
+        state = torch.load(path, weights_only=True)
+    except (RuntimeError, EOFError, OSError):
+        return None
+    return state if isinstance(state, dict) and state.get("key") == key else None
+
+
+def write_curve(rows: Sequence[Sequence[float]], path: Path) -> None:
+    """Write the learning curve as CSV: one row an epoch, the columns of ``CURVE``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".part")
+    with draft.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(CURVE)
+        writer.writerows([int(row[0]), *(f"{value:.6g}" for value in row[1:])] for row in rows)
+    draft.replace(path)
+
+
+def finetune(
+    splits: Mapping[str, Dataset],
+    weights: Path | None,
+    out: Path,
+    curve: Path,
+    work: Path,
+    recipe: Recipe,
+    architecture: str = "yolo11n-pose",
+    seed: int = 0,
+    root: Path = Path(),
+) -> Path:
+    """Fine-tune YOLO-pose, or train it from scratch.
+
+    Parameters
+    ----------
+    splits : mapping of str to Dataset
+        ``train`` and ``val``; file names are relative to ``root``.
+    weights : Path or None
+        Where to start; None trains from scratch.
+    out : Path
+        The chosen checkpoint: the epoch with the least pose error on the arch frames of ``val``.
+    curve : Path
+        Learning curve (CSV).
+    work : Path
+        Scratch folder that survives a kill; the same run continues from its last whole epoch, to the same result.
+    recipe : Recipe
+    architecture : str
+        Name of a YOLO pose model, for training from scratch.
+    seed : int
+    root : Path
+
+    Returns
+    -------
+    Path
+        ``out``.
+
+    Raises
+    ------
+    BadInput
+        If the weights cannot be read, or a split is empty.
+    """
+    for name in ("train", "val"):
+        if not len(splits[name]):
+            raise BadInput(f"split '{name}'", "has no frames", "label more clips or change split ratios")
+    skeleton = splits["train"].skeleton
+    start = load_module(weights)[0] if weights is not None else None
+    SETTINGS.update({name: False for name, value in SETTINGS.items() if isinstance(value, bool)})
+    work.mkdir(parents=True, exist_ok=True)
+    data = write_yolo(
+        {name: splits[name] for name in ("train", "val")},
+        work / "data",
+        root,
+        repeats=arch_repeats(splits["train"], recipe.oversample_arch),
+    )
+    labels = sorted((work / "data" / "labels").rglob("*.txt"))
+    key = run_key(recipe, seed, *labels, *([weights] if weights is not None else []))
+    select = selection_frames(splits["val"])
+    trainer = _Trainer(
+        overrides={
+            "model": f"{architecture}.yaml",
+            "data": str(data),
+            "epochs": recipe.epochs,
+            "batch": recipe.batch,
+            "nbs": recipe.batch,
+            "imgsz": recipe.image_size,
+            "optimizer": "AdamW",
+            "lr0": recipe.lr0,
+            "lrf": recipe.lrf,
+            "cos_lr": True,
+            "weight_decay": recipe.weight_decay,
+            "warmup_epochs": recipe.warmup_epochs,
+            "warmup_bias_lr": 0.0,
+            "pose": recipe.pose_gain,
+            "degrees": recipe.degrees,
+            "translate": recipe.translate,
+            "scale": recipe.scale,
+            "fliplr": recipe.fliplr,
+            "flipud": 0.0,
+            "hsv_h": recipe.hsv_h,
+            "hsv_s": recipe.hsv_s,
+            "hsv_v": recipe.hsv_v,
+            "mosaic": recipe.mosaic,
+            "close_mosaic": max(1, recipe.epochs // 10) if recipe.mosaic else 0,
+            "erasing": recipe.erasing,
+            "freeze": recipe.frozen_layers or None,
+            "patience": recipe.epochs,
+            "amp": False,
+            "cache": "ram",
+            "plots": False,
+            "verbose": False,
+            "seed": seed,
+            "deterministic": True,
+            "device": default_device(),
+            "project": str(work.resolve()),
+            "name": "run",
+            "exist_ok": True,
+        },
+        _callbacks=callbacks.get_default_callbacks(),
+    )
+    module = YoloModule(
+        start.yaml if start is not None else f"{architecture}.yaml",
+        ch=3,
+        nc=1,
+        data_kpt_shape=(len(skeleton), 3),
+        verbose=False,
+    )
+    module.names = {0: "person"}
+    if start is not None:
+        module.load(start, verbose=False)
+    trainer.model = module
+    trainer.arrange(
+        recipe,
+        work / "state.pt",
+        key,
+        curve,
+        select,
+        [read_image(root / frame.file_name) for frame in select.frames],
+    )
+    state = read_state(work / "state.pt", key)
+    if state is None or state["epoch"] + 1 < recipe.epochs:
+        trainer.train()
+        state = read_state(work / "state.pt", key)
+    if state is None:
+        raise WorkFailed(f"{work}: the training left no state behind")
+    write_curve(state["history"], curve)
+    module = YoloModule(deepcopy(module.yaml), ch=3, nc=1, data_kpt_shape=(len(skeleton), 3), verbose=False)
+    module.load_state_dict(state["best_state"])
+    save_module(module, out, skeleton, recipe.image_size)
+    return out
+
+
+def export_module(weights: Path, image_size: tuple[int, int]) -> tuple[nn.Module, torch.Tensor]:
+    """A module ready to be traced, and an example of its input.
+
+    Parameters
+    ----------
+    weights : Path
+    image_size : (int, int)
+        Height and width in pixels, multiples of 32.
+
+    Returns
+    -------
+    module : nn.Module
+        Takes (1, 3, H, W) RGB in [0, 1]; gives (1, 5 + 3 K, N): box centre and size, score, joints (x, y, confidence)
+        in input pixels.
+    example : Tensor
+    """
+    module, _ = load_module(weights)
+    module = module.fuse(verbose=False)
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    head = module.model[-1]
+    head.export, head.dynamic, head.format = True, False, "onnx"
+    example = torch.zeros(1, 3, *image_size)
+    with torch.no_grad():
+        for _ in range(2):
+            module(example)
+    return module, example

@@ -1,0 +1,111 @@
+"""Fetching official weights: once, on request, and never anything but the file meant."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import http.server
+import threading
+from pathlib import Path
+
+import pytest
+
+from fosbury.errors import BadInput, WorkFailed
+from fosbury.models.weights import fetch_weights, file_sha256, require_weights, source_url
+
+CONTENT = bytes(range(256)) * 5000
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Path:
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+    (folder / "pose.pt").write_bytes(CONTENT)
+    return folder
+
+
+@pytest.fixture
+def server(mirror: Path):
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    handler = functools.partial(Quiet, directory=str(mirror))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+        thread.join()
+
+
+def leftovers(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*")) if folder.exists() else []
+
+
+def test_a_file_comes_over_http_whole(server, tmp_path):
+    target = tmp_path / "pretrained" / "pose.pt"
+    assert fetch_weights(f"{server}/pose.pt", target, DIGEST, mirror="") is True
+    assert target.read_bytes() == CONTENT
+    assert leftovers(target.parent) == [target]
+
+
+def test_the_mirror_replaces_the_address(mirror, tmp_path, monkeypatch):
+    monkeypatch.setenv("FOSBURY_WEIGHTS_MIRROR", mirror.as_uri() + "/")
+    target = tmp_path / "pose.pt"
+    assert fetch_weights("https://example.invalid/v8/pose.pt", target, DIGEST) is True
+    assert file_sha256(target) == DIGEST
+    assert source_url("https://example.invalid/v8/pose.pt") == f"{mirror.as_uri()}/pose.pt"
+
+
+def test_weights_that_are_there_are_not_fetched_again(tmp_path):
+    target = tmp_path / "pose.pt"
+    target.write_bytes(CONTENT)
+    assert fetch_weights("https://example.invalid/pose.pt", target, DIGEST, mirror="") is False
+
+
+def test_another_file_in_the_way_is_not_overwritten(mirror, tmp_path):
+    target = tmp_path / "pose.pt"
+    target.write_bytes(b"mine")
+    with pytest.raises(BadInput, match="in the way"):
+        fetch_weights((mirror / "pose.pt").as_uri(), target, DIGEST, mirror="")
+    assert target.read_bytes() == b"mine"
+
+
+def test_a_wrong_digest_leaves_nothing(mirror, tmp_path):
+    target = tmp_path / "pretrained" / "pose.pt"
+    with pytest.raises(BadInput, match="SHA-256"):
+        fetch_weights((mirror / "pose.pt").as_uri(), target, "0" * 64, mirror="")
+    assert leftovers(target.parent) == []
+
+
+@pytest.mark.parametrize("name", ["absent.pt", "pose.pt/deeper.pt"])
+def test_a_file_that_cannot_be_fetched_leaves_nothing(server, tmp_path, name):
+    target = tmp_path / "pretrained" / "pose.pt"
+    with pytest.raises(WorkFailed, match=r"could not be fetched.*FOSBURY_WEIGHTS_MIRROR"):
+        fetch_weights(f"{server}/{name}", target, DIGEST, mirror="")
+    assert leftovers(target.parent) == []
+
+
+@pytest.mark.parametrize("address", ["ftp://127.0.0.1", "data:text/plain,x", "not an address"])
+def test_only_plain_addresses_are_opened(tmp_path, address):
+    with pytest.raises(BadInput, match="address"):
+        fetch_weights("https://example.invalid/pose.pt", tmp_path / "pose.pt", DIGEST, mirror=address)
+
+
+def test_missing_weights_are_answered_with_the_command(tmp_path):
+    with pytest.raises(BadInput, match="run `fosbury fetch yolo11m`"):
+        require_weights(tmp_path / "m.pt", DIGEST, "yolo11m", "https://example.invalid/m.pt")
+    with pytest.raises(BadInput, match="put it there"):
+        require_weights(tmp_path / "m.pt", None, "mine", None)
+
+
+def test_other_weights_under_an_official_name_are_refused(tmp_path):
+    path = tmp_path / "m.pt"
+    path.write_bytes(b"something else")
+    with pytest.raises(BadInput, match="SHA-256"):
+        require_weights(path, DIGEST, "yolo11m", "https://example.invalid/m.pt")
+    require_weights(path, None, "yolo11m", "https://example.invalid/m.pt")
+    path.write_bytes(CONTENT)
+    require_weights(path, DIGEST, "yolo11m", "https://example.invalid/m.pt")

@@ -1,0 +1,225 @@
+"""The YOLO backend: same run, same bytes; a killed run ends as if it had not been; the checkpoint is the best one."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fosbury.errors import BadInput
+from fosbury.media.image import read_image
+from fosbury.metrics.evaluation import evaluate
+from fosbury.models import yolo
+from fosbury.models.predicting import predict_dataset
+from fosbury.models.recipe import Recipe, arch_repeats, selection_frames
+from fosbury.pose import Dataset
+from fosbury.skeleton import Skeleton
+from fosbury.synth.stills import write_stills
+
+RECIPE = Recipe(epochs=3, batch=6, image_size=64, lr0=1e-3, sigma_scale=3.0)
+
+
+@pytest.fixture(scope="module")
+def stills(tmp_path_factory, skeletons) -> tuple[Dataset, Path]:
+    folder = tmp_path_factory.mktemp("stills")
+    return write_stills(folder, 18, seed=3, size=(64, 64), skeleton=skeletons["coco17"]), folder
+
+
+def parts(dataset: Dataset) -> dict[str, Dataset]:
+    return {
+        "train": dataset.where([index < 12 for index in range(len(dataset))]),
+        "val": dataset.where([index >= 12 for index in range(len(dataset))]),
+    }
+
+
+def train(stills, folder: Path, weights: Path | None = None, recipe: Recipe = RECIPE) -> Path:
+    dataset, root = stills
+    return yolo.finetune(
+        parts(dataset), weights, folder / "model.pt", folder / "curve.csv", folder / "work", recipe, seed=1, root=root
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(stills, tmp_path_factory) -> Path:
+    return train(stills, tmp_path_factory.mktemp("trained"))
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def curve(folder: Path) -> list[dict[str, float]]:
+    with (folder / "curve.csv").open() as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def test_the_same_run_gives_the_same_bytes(stills, trained, tmp_path):
+    assert sha256(train(stills, tmp_path)) == sha256(trained)
+
+
+def test_another_seed_gives_other_weights(stills, trained, tmp_path):
+    dataset, root = stills
+    other = yolo.finetune(
+        parts(dataset), None, tmp_path / "m.pt", tmp_path / "c.csv", tmp_path / "w", RECIPE, seed=2, root=root
+    )
+    assert sha256(other) != sha256(trained)
+
+
+def test_a_killed_run_resumes_to_the_same_bytes(stills, trained, tmp_path, monkeypatch):
+    save = yolo._Trainer.save_model
+
+    def save_and_die(trainer):
+        save(trainer)
+        if trainer.epoch == 1:
+            raise KeyboardInterrupt
+        return True
+
+    monkeypatch.setattr(yolo._Trainer, "save_model", save_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        train(stills, tmp_path)
+    monkeypatch.undo()
+    epochs = []
+    start = yolo._Trainer._model_train
+    monkeypatch.setattr(yolo._Trainer, "_model_train", lambda self: (epochs.append(self.epoch), start(self))[1])
+    assert sha256(train(stills, tmp_path)) == sha256(trained)
+    assert epochs == [2]
+
+
+def test_another_recipe_does_not_resume(stills, trained, tmp_path):
+    train(stills, tmp_path)
+    longer = train(stills, tmp_path, recipe=replace(RECIPE, epochs=4))
+    assert len(curve(tmp_path)) == 4
+    assert sha256(longer) != sha256(trained)
+
+
+def test_the_checkpoint_is_the_epoch_with_the_least_pose_error(stills, trained):
+    dataset, root = stills
+    val = parts(dataset)["val"]
+    errors = [row["val_error_mm"] for row in curve(trained.parent)]
+    model = yolo.YoloPose(trained, confidence=0.05)
+    found = evaluate(val, predict_dataset(model, val, root), ap=False).to_json()["error_mm"]
+    assert found == pytest.approx(min(errors), abs=2.0)
+
+
+def test_the_file_tells_its_skeleton_and_no_place(trained, skeletons):
+    model = yolo.YoloPose(trained)
+    assert model.skeleton.joints == skeletons["coco17"].joints
+    assert model.input_size == (64, 64)
+    assert model.licence == "AGPL-3.0"
+    content = trained.read_bytes()
+    assert str(trained.parent).encode() not in content
+    assert str(Path.home()).encode() not in content
+
+
+def test_a_custom_skeleton_starts_from_other_joints(stills, trained, tmp_path, skeletons):
+    dataset, root = stills
+    legs = skeletons["lowerbody10"]
+    place = legs.match(dataset.skeleton.joints)
+    frames = []
+    for frame in dataset.frames:
+        people = []
+        for person in frame.people:
+            seen = np.where(place >= 0, person.visibility[place], 0).astype(np.uint8)
+            points = np.where((seen > 0)[:, None], person.keypoints[place], np.nan)
+            people.append(replace(person, keypoints=points, visibility=seen))
+        frames.append(replace(frame, people=tuple(people)))
+    mapped = Dataset(legs, tuple(frames))
+    weights = yolo.finetune(
+        parts(mapped),
+        trained,
+        tmp_path / "legs.pt",
+        tmp_path / "curve.csv",
+        tmp_path / "work",
+        replace(RECIPE, epochs=1),
+        root=root,
+    )
+    model = yolo.YoloPose(weights)
+    assert model.skeleton.joints == legs.joints
+    assert all(
+        len(pose.keypoints) == 10 for poses in model.predict([np.zeros((64, 64, 3), np.uint8)]) for pose in poses
+    )
+
+
+def test_arch_frames_are_shown_more_often_and_choose_the_checkpoint(stills):
+    dataset, _ = stills
+    frames = tuple(replace(f, phase="arch" if i % 3 == 0 else "approach") for i, f in enumerate(dataset.frames))
+    mixed = Dataset(dataset.skeleton, frames)
+    repeats = arch_repeats(mixed, 4)
+    assert {repeats[f.file_name] for f in frames if f.phase == "arch"} == {4}
+    assert {repeats[f.file_name] for f in frames if f.phase != "arch"} == {1}
+    assert {f.phase for f in selection_frames(mixed).frames} == {"arch"}
+    assert len(selection_frames(dataset)) == len(dataset)
+
+
+def test_wide_sigmas_shrink_to_the_skeletons_own():
+    recipe = replace(RECIPE, epochs=10, sigma_scale=4.0, sigma_epochs=0.5)
+    factors = [recipe.sigma_factor(epoch) for epoch in range(10)]
+    assert factors[0] == 4.0
+    assert factors == sorted(factors, reverse=True)
+    assert factors[5:] == [1.0] * 5
+
+
+def test_an_empty_split_is_refused(stills, tmp_path):
+    dataset, root = stills
+    empty = {"train": dataset, "val": dataset.where([False] * len(dataset))}
+    with pytest.raises(BadInput, match="val"):
+        yolo.finetune(empty, None, tmp_path / "m.pt", tmp_path / "c.csv", tmp_path / "w", RECIPE, root=root)
+
+
+class Evil:
+    def __reduce__(self):
+        return Path.touch, (Path("pwned"),)
+
+
+@pytest.mark.parametrize("kind", ["evil", "evil zip", "text", "empty", "absent", "tensors"])
+def test_what_is_no_safe_checkpoint_is_refused(kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "weights.pt"
+    if kind == "evil":
+        path.write_bytes(pickle.dumps(Evil()))
+    elif kind == "evil zip":
+        torch.save({"model": Evil()}, path)
+    elif kind == "text":
+        path.write_text("version https://git-lfs.github.com/spec/v1\n")
+    elif kind == "empty":
+        path.touch()
+    elif kind == "tensors":
+        torch.save({"model": torch.zeros(3)}, path)
+    with pytest.raises(BadInput, match="weights.pt"):
+        yolo.load_module(path)
+    assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.real
+def test_poses_agree_with_ultralytics_own(shared, skeletons):
+    from ultralytics import YOLO
+
+    weights = shared / "weights/yolo11n-pose-coco-approx.pt"
+    pictures = sorted((shared / "flops/images").iterdir())[:5]
+    ours = yolo.YoloPose(weights, skeletons["coco17"], 320).predict([read_image(path) for path in pictures])
+    theirs = YOLO(weights)
+    for path, poses in zip(pictures, ours, strict=True):
+        result = theirs.predict(
+            read_image(path)[..., ::-1].copy(), imgsz=(320, 320), rect=False, conf=0.05, verbose=False
+        )[0]
+        assert len(poses) == len(result)
+        np.testing.assert_allclose([pose.keypoints for pose in poses], result.keypoints.xy.numpy(), atol=0.5)
+
+
+@pytest.mark.real
+def test_official_weights_need_a_name_for_their_joints(shared):
+    with pytest.raises(BadInput, match="--skeleton"):
+        yolo.YoloPose(shared / "weights/yolo11n-pose-coco-approx.pt")
+
+
+@pytest.mark.real
+def test_official_weights_under_another_skeleton_keep_their_own_joints(shared, skeletons):
+    model = yolo.YoloPose(shared / "weights/yolo11n-pose-coco-approx.pt", skeletons["lsp14"])
+    assert isinstance(model.skeleton, Skeleton)
+    assert model.skeleton.joints == skeletons["coco17"].joints
