@@ -1,0 +1,289 @@
+"""The commands a person types; what they do is in the modules that they call."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from fosbury.errors import BadInput, BadInputs, WorkFailed
+
+
+class _Commands(TyperGroup):
+    """Answers bad input in one sentence with exit code 2, and work that failed with exit code 1."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BadInput as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(2) from None
+        except WorkFailed as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from None
+        except OSError as error:
+            if error.filename is None:
+                raise
+            typer.echo(f"{error.filename}: {(error.strerror or 'cannot be used').lower()}.", err=True)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Fine-tune a pose model for the high jump, and prove what it gained.",
+)
+config_app = typer.Typer(no_args_is_help=True, help="params.yaml and conf/: compose, check, show.")
+app.add_typer(config_app, name="config")
+
+Overrides = Annotated[list[str] | None, typer.Argument(help="Hydra overrides, such as model=yolo11n train.lr0=0.001.")]
+
+
+class Format(StrEnum):
+    """Layouts that `fosbury import` reads."""
+
+    auto = "auto"
+    coco = "coco"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"fosbury {version('fosbury')}")
+        raise typer.Exit()
+
+
+def _official_joints() -> Any:
+    """COCO's joints, for weights that do not name theirs; None outside a repository."""
+    from fosbury.config import named_skeleton
+
+    try:
+        return named_skeleton("coco17")
+    except BadInput:
+        return None
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@config_app.command("compose")
+def config_compose(overrides: Overrides = None) -> None:
+    """Compose conf/ into params.yaml.
+
+    Example: `fosbury config compose experiment=highjump train.epochs=50`
+    """
+    from fosbury.config import write_params
+
+    params = write_params(overrides or [])
+    typer.echo(f"params.yaml: experiment {params.experiment}, model {params.model.name}, data {params.data.name}")
+
+
+@config_app.command("check")
+def config_check() -> None:
+    """Check that params.yaml is right and was composed from the present conf/.
+
+    Example: `fosbury config check`
+    """
+    from fosbury.config import check
+
+    for line in check():
+        typer.echo(f"override in effect: {line}")
+    typer.echo("params.yaml: good")
+
+
+@config_app.command("show")
+def config_show(overrides: Overrides = None) -> None:
+    """Print what conf/ composes to, and write nothing.
+
+    Example: `fosbury config show experiment=photos`
+    """
+    from fosbury.config import compose, parse_params, to_yaml
+
+    values = compose(overrides or [])
+    parse_params(values, "conf/")
+    typer.echo(to_yaml(values), nl=False)
+
+
+@app.command()
+def fetch(
+    models: Annotated[list[str], typer.Argument(help="Models of conf/model, such as yolo11m.")],
+) -> None:
+    """Fetch official weights once, checked by their SHA-256.
+
+    FOSBURY_WEIGHTS_MIRROR names another place: the address of a folder that holds files of the same names.
+
+    Example: `fosbury fetch yolo11n yolo11m`
+    """
+    from fosbury.config import find_root, model_option
+    from fosbury.models.weights import fetch_weights, require_weights
+
+    root = find_root()
+    for option in [model_option(name, root) for name in models]:
+        if option.url is None or option.sha256 is None:
+            require_weights(root / option.weights, option.sha256, option.name, option.url)
+            fetched = False
+        else:
+            fetched = fetch_weights(option.url, root / option.weights, option.sha256)
+        typer.echo(f"{option.weights}: {'fetched' if fetched else 'is there'} ({option.licence})")
+        if fetched:
+            typer.echo(f"  for queued experiments, let DVC track it: dvc add {option.weights}")
+
+
+@app.command("import")
+def import_set(
+    path: Annotated[Path, typer.Argument(help="Labels: a COCO keypoints file, a folder that holds one, or a .zip.")],
+    name: Annotated[str, typer.Option(help="Name of the new set, a folder in data/raw.")],
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the images; looked for beside the labels if not given.")
+    ] = None,
+    format: Annotated[Format, typer.Option(help="Layout of the labels.")] = Format.auto,
+    drop_bad: Annotated[
+        bool, typer.Option("--drop-bad", help="Leave out what has a problem instead of refusing the set.")
+    ] = False,
+) -> None:
+    """Bring labelled frames into data/raw, checked as a whole.
+
+    Example: `fosbury import export/annotations.json --images export/images --name club2026`
+    """
+    from fosbury.config import find_root
+    from fosbury.formats.importing import import_coco
+
+    root = find_root()
+    done = import_coco(path, images, name, root / "data" / "raw", drop_bad)
+    folder = done.folder.relative_to(root) if done.folder.is_relative_to(root) else done.folder
+    typer.echo(
+        f"{folder}: {done.frames} frames, {done.people} people, {done.joints} joints ({done.occluded} occluded), "
+        f"{done.videos} videos"
+    )
+    typer.echo(f"joints: {', '.join(done.joint_names)}")
+    for note in done.notes:
+        typer.echo(f"note: {note}")
+    typer.echo(f"next: dvc add {folder}, then dvc exp run -S data=clips -S 'data.sets=[{name}]'")
+
+
+@app.command()
+def frames(
+    videos: Annotated[list[Path], typer.Argument(help="Clips of any format.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Gets a folder of JPEG files for each clip.")],
+    every: Annotated[int | None, typer.Option(min=1, help="Every n-th frame; 1, which is all, if not given.")] = None,
+    fps: Annotated[float | None, typer.Option(min=0.01, help="About so many frames a second instead.")] = None,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="JPEG quality.")] = 95,
+) -> None:
+    """Extract the frames of clips, upright; a clip that is extracted already is skipped.
+
+    Example: `fosbury frames jump1.mov jump2.mp4 -o frames --fps 10`
+    """
+    from fosbury.media.extract import extract, read_manifest
+    from fosbury.media.video import probe
+
+    if every is not None and fps is not None:
+        raise BadInput("--every and --fps", "say the same thing twice", "give one of them")
+    folders = {output / video.stem: video for video in videos}
+    if len(folders) < len(videos):
+        raise BadInput(output, "would get frames of two clips in one folder", "rename a clip or give it alone")
+    for folder in folders:
+        if folder.exists() and read_manifest(folder) is None:
+            raise BadInput(folder, "is in the way and was not made by this command", "move it or choose another -o")
+    problems = []
+    for folder, video in folders.items():
+        try:
+            step = every or (max(1, round(probe(video).fps / fps)) if fps else 1)
+            manifest = extract(video, folder, step, quality)
+        except BadInput as error:
+            problems.append(error)
+            continue
+        typer.echo(f"{folder}: {len(manifest.frames)} frames of {manifest.width}x{manifest.height}")
+        for note in manifest.notes:
+            typer.echo(f"  {note}")
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise BadInputs("clips", map(str, problems), "mend them; the others are extracted")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Option(help="A checkpoint (.pt), an ONNX file or a CoreML package.")],
+    annotations: Annotated[Path, typer.Option(help="Labels: a COCO keypoints file.")],
+    images: Annotated[Path, typer.Option(help="Folder that the file names in the labels are relative to.")],
+    skeleton: Annotated[
+        str | None, typer.Option(help="Joints to measure, a name of conf/skeleton; those of the model if not given.")
+    ] = None,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Also write every figure to this file.")] = None,
+    image_size: Annotated[
+        int | None, typer.Option(min=32, help="Side of the model's input in pixels; an exported file has its own.")
+    ] = None,
+    confidence: Annotated[float, typer.Option(min=0, max=1, help="Least score of a predicted person.")] = 0.05,
+    stature: Annotated[
+        float, typer.Option(min=500, max=3000, help="Stature in mm of athletes whose labels do not tell it.")
+    ] = 1850.0,
+) -> None:
+    """Measure any model on any labelled set: joint error by phase, in mm-equivalents.
+
+    Example: `fosbury evaluate --model models/exported/model.onnx --annotations data/raw/flops/annotations.json --images
+    data/raw/flops/images --json flops.json`
+    """
+    from rich.console import Console
+
+    from fosbury.config import named_skeleton
+    from fosbury.dataset.phases import assign_phases
+    from fosbury.formats.coco import read_coco
+    from fosbury.models import load_model
+    from fosbury.models.predicting import measure
+    from fosbury.report.table import terminal_table, write_json
+
+    if json_path is not None and json_path.is_dir():
+        raise BadInput(json_path, "is a folder", "name a file with --json")
+    named = named_skeleton(skeleton) if skeleton else None
+    opened = load_model(model, named or _official_joints(), image_size, confidence)
+    dataset = assign_phases(read_coco(annotations, named or opened.skeleton, images))
+    figures = measure({model.name: opened}, dataset, images, stature)[model.name].evaluation.to_json()
+    if json_path is not None:
+        write_json(json_path, figures)
+    Console().print(terminal_table({model.name: figures}))
+    for note in (*dataset.notes, *figures["notes"]):
+        typer.echo(f"note: {note}")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, what is missing, and what that means.
+
+    Example: `fosbury doctor`
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from fosbury.doctor import examine
+
+    table = Table("", "", "", box=None, show_header=False, pad_edge=False)
+    marks = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "missing": "[red]missing[/]"}
+    states = []
+    for finding in examine():
+        states.append(finding.state)
+        table.add_row(finding.what, marks[finding.state], finding.meaning.replace("[", r"\["))
+    Console().print(table)
+    if "missing" in states:
+        raise WorkFailed("doctor: something that is needed is missing.")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,418 @@
+"""params.yaml, typed and checked: the only module that knows it.
+
+``conf/`` is composed by Hydra into params.yaml; the stages read params.yaml through :func:`load_params` and hand plain
+values to the functions they call. Settings of a machine (device, threads) are environment variables, not parameters:
+they must not invalidate what DVC has cached (see ``models/machine.py``).
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from types import ModuleType
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from fosbury.errors import BadInput, BadInputs
+from fosbury.skeleton import Skeleton
+
+GROUPS = ("data", "split", "skeleton", "model", "train", "evaluate", "export")
+PARAMS = "params.yaml"
+COMPOSE = "run `fosbury config compose`"
+
+
+def _multiple_of_32(value: int) -> int:
+    if value % 32:
+        raise ValueError("should be a multiple of 32")
+    return value
+
+
+def _inside(value: str) -> str:
+    path = PurePosixPath(value)
+    if not value or path.is_absolute() or ".." in path.parts or "\\" in value:
+        raise ValueError("should be a path inside the repository, with forward slashes, such as data/raw")
+    return value
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Side = Annotated[int, Field(ge=32, le=4096), AfterValidator(_multiple_of_32)]
+RepositoryPath = Annotated[str, AfterValidator(_inside)]
+Part = Literal["train", "val", "test"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Data(_Section):
+    """Which labelled frames: ``source`` is a folder of sets, ``sets`` those that are taken (None: all)."""
+
+    name: str
+    source: RepositoryPath
+    sets: list[str] | None
+    every: Annotated[int, Field(ge=1)]
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)]
+    stature_mm: Annotated[float, Field(ge=500, le=3000)]
+
+
+class Split(_Section):
+    """Shares of the frames, and what goes to a part whatever the shares."""
+
+    name: str
+    train: Share
+    val: Share
+    test: Share
+    assign: dict[str, Part]
+    near_duplicates: Annotated[int, Field(ge=0, le=256)]
+    allow_duplicates: bool
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Split:
+        total = self.train + self.val + self.test
+        if abs(total - 1.0) > 1e-6:
+            raise ValueError(f"train, val and test should sum to 1, and sum to {total:g}")
+        return self
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        """Share of the frames by part."""
+        return {"train": self.train, "val": self.val, "test": self.test}
+
+
+class Model(_Section):
+    """The network and the weights it starts from; ``url`` and ``sha256`` where they can be fetched on request."""
+
+    name: str
+    backend: Literal["yolo"]
+    architecture: str
+    weights: RepositoryPath
+    url: str | None
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None
+    licence: str
+
+
+class Train(_Section):
+    """The recipe of the fine-tuning; conf/train/demo.yaml says what each value does."""
+
+    name: str
+    epochs: Annotated[int, Field(ge=1)]
+    batch: Annotated[int, Field(ge=1)]
+    image_size: Side
+    lr0: Annotated[float, Field(gt=0, le=1)]
+    lrf: Annotated[float, Field(gt=0, le=1)]
+    weight_decay: NotNegative
+    warmup_epochs: NotNegative
+    freeze_batch_norm: bool
+    frozen_layers: Annotated[int, Field(ge=0)]
+    sigma_scale: Annotated[float, Field(ge=1)]
+    sigma_epochs: Share
+    pose_gain: Positive
+    degrees: Annotated[float, Field(ge=0, le=180)]
+    translate: Share
+    scale: Annotated[float, Field(ge=0, lt=1)]
+    fliplr: Share
+    hsv_h: Share
+    hsv_s: Share
+    hsv_v: Share
+    mosaic: Share
+    erasing: Annotated[float, Field(ge=0, lt=1)]
+    oversample_arch: Annotated[int, Field(ge=1)]
+
+
+class Evaluate(_Section):
+    """How models are measured: the same for all that are compared."""
+
+    name: str
+    confidence: Share
+    image_size: Side
+    cap: Annotated[float, Field(gt=0, le=1)]
+
+
+class Export(_Section):
+    """Input of the exported files (height, width) and the CoreML package's weights."""
+
+    name: str
+    image_size: Annotated[list[Side], Field(min_length=2, max_length=2)]
+    quantize: Literal["int8", "fp16", "none"]
+
+
+class Params(_Section):
+    """Everything in params.yaml.
+
+    ``skeleton`` is the mapping of conf/skeleton; :attr:`pose_skeleton` is the :class:`~fosbury.skeleton.Skeleton` made
+    from it.
+    """
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    conf_digest: str
+    experiment: str
+    data: Data
+    split: Split
+    skeleton: dict[str, Any]
+    model: Model
+    train: Train
+    evaluate: Evaluate
+    export: Export
+
+    @cached_property
+    def pose_skeleton(self) -> Skeleton:
+        """The configured skeleton."""
+        return Skeleton.from_mapping(self.skeleton, where=f"{PARAMS}: skeleton")
+
+
+def find_root(start: Path | None = None) -> Path:
+    """The repository's root: the nearest folder, from ``start`` upwards, with conf/config.yaml and dvc.yaml.
+
+    Raises
+    ------
+    BadInput
+        If there is none.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "conf" / "config.yaml").is_file() and (folder / "dvc.yaml").is_file():
+            return folder
+    raise BadInput("the current folder", "is not inside a fosbury repository", "change into your clone of it")
+
+
+def parse_params(values: Any, where: str = PARAMS) -> Params:
+    """Check a composed configuration.
+
+    Parameters
+    ----------
+    values : mapping
+        As :func:`compose` returns it.
+    where : str
+        The file that error messages name.
+
+    Raises
+    ------
+    BadInputs
+        Every problem at once, each with its key, its value and what is allowed.
+    """
+    if not isinstance(values, dict):
+        raise BadInput(where, "does not hold a mapping of keys", COMPOSE)
+    unset = [key for key, value in _flat(values).items() if value == "???"]
+    if unset:
+        raise BadInput(where, f"{', '.join(unset)} must be set", "give it a value with -S KEY=VALUE or in conf/")
+    try:
+        params = Params.model_validate(values)
+    except ValidationError as error:
+        problems = [_explain(problem) for problem in error.errors(include_url=False)]
+        raise BadInputs(where, problems, "mend the values in conf/ or in the overrides and compose again") from None
+    Skeleton.from_mapping(params.skeleton, where=f"{where}: skeleton")
+    return params
+
+
+def load_params(path: str | Path = PARAMS) -> Params:
+    """Read and check params.yaml.
+
+    Raises
+    ------
+    BadInput
+        If the file is missing or not YAML.
+    BadInputs
+        If values are wrong: all of them, each with its key, its value and what is allowed.
+    """
+    return parse_params(read_values(path), str(path))
+
+
+def read_values(path: str | Path = PARAMS) -> Any:
+    """Read params.yaml without checking it."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    try:
+        return OmegaConf.to_container(OmegaConf.load(path))
+    except FileNotFoundError:
+        raise BadInput(path, "is missing", COMPOSE) from None
+    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise BadInput(path, f"is not readable YAML ({_one_line(error)})", COMPOSE) from None
+
+
+def compose(overrides: tuple[str, ...] | list[str] = (), root: Path | None = None) -> dict[str, Any]:
+    """Compose conf/ as ``dvc exp run`` does.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        In Hydra's grammar: ``model=yolo11n``, ``train.lr0=0.001``.
+    root : Path, optional
+        The repository; found from the current folder if not given.
+
+    Returns
+    -------
+    dict
+        Resolved, not checked: see :func:`parse_params`.
+
+    Raises
+    ------
+    BadInput
+        If conf/ or an override does not compose.
+    """
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    root = root or find_root()
+    _resolvers(root)
+    try:
+        with initialize_config_dir(str(root / "conf"), version_base=None):
+            config = hydra_compose("config", overrides=list(overrides))
+        return OmegaConf.to_container(config, resolve=True)
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        raise BadInput("conf/", f"does not compose ({_one_line(error)})", "mend the override or the file") from None
+
+
+def options(group: str, root: Path | None = None) -> list[str]:
+    """Names of the option files of a group of conf/, such as ``model``."""
+    return sorted(path.stem for path in ((root or find_root()) / "conf" / group).glob("*.yaml"))
+
+
+def named_skeleton(name: str, root: Path | None = None) -> Skeleton:
+    """A skeleton of conf/skeleton.
+
+    Raises
+    ------
+    BadInput
+        If there is no such skeleton.
+    """
+    root = root or find_root()
+    known = options("skeleton", root)
+    if name not in known:
+        raise BadInput(f"skeleton '{name}'", "is not in conf/skeleton", f"use one of {', '.join(known)}")
+    path = root / "conf" / "skeleton" / f"{name}.yaml"
+    return Skeleton.from_mapping(read_values(path), where=f"conf/skeleton/{name}.yaml")
+
+
+def model_option(name: str, root: Path | None = None) -> Model:
+    """A model of conf/model.
+
+    Raises
+    ------
+    BadInput
+        If there is no such model.
+    """
+    root = root or find_root()
+    known = options("model", root)
+    if name not in known:
+        raise BadInput(f"model '{name}'", "is not in conf/model", f"use one of {', '.join(known)}")
+    return parse_params(compose([f"model={name}"], root), "conf/").model
+
+
+def to_yaml(values: dict[str, Any]) -> str:
+    """The text of params.yaml, byte for byte as DVC writes it."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_yaml(OmegaConf.create(values))
+
+
+def conf_digest(root: Path | None = None) -> str:
+    """Digest of conf/ as it is now."""
+    return _resolvers(root or find_root()).conf_digest()
+
+
+def write_params(overrides: tuple[str, ...] | list[str] = (), root: Path | None = None) -> Params:
+    """Compose, check, and only then replace params.yaml."""
+    root = root or find_root()
+    values = compose(overrides, root)
+    params = parse_params(values, "conf/")
+    draft = root / f".{PARAMS}.tmp"
+    draft.write_text(to_yaml(values), encoding="utf-8")
+    draft.replace(root / PARAMS)
+    return params
+
+
+def check(root: Path | None = None) -> list[str]:
+    """Refuse a params.yaml that is wrong or that conf/ has outgrown.
+
+    Returns
+    -------
+    list of str
+        The overrides in effect: what differs from conf/ with the same experiment, ``key=value (conf: value)``.
+
+    Raises
+    ------
+    BadInput
+        If params.yaml is missing, wrong, or was composed from another conf/.
+    """
+    root = root or find_root()
+    values = read_values(root / PARAMS)
+    if not isinstance(values, dict) or values.get("conf_digest") != conf_digest(root):
+        raise BadInput(PARAMS, "is stale, for conf/ changed after it was composed", f"{COMPOSE} or `dvc exp run`")
+    params = parse_params(values)
+    return overrides_in_effect(params, values, root)
+
+
+def overrides_in_effect(params: Params, values: dict[str, Any], root: Path) -> list[str]:
+    """What sets ``values`` apart from conf/ with the same experiment: first the options chosen, then single values."""
+    experiment = f"experiment={params.experiment}"
+    plain = compose([experiment], root)
+    chosen = [
+        (group, values[group]["name"], plain[group]["name"])
+        for group in GROUPS
+        if values[group].get("name") != plain[group].get("name")
+    ]
+    same_options = compose([experiment, *(f"{group}={name}" for group, name, _ in chosen)], root)
+    have, want = _flat(values), _flat(same_options)
+    lines = [f"{group}={name} (conf: {default})" for group, name, default in chosen]
+    for key in sorted(have.keys() | want.keys()):
+        if have.get(key) != want.get(key):
+            lines.append(f"{key}={have.get(key)} (conf: {want.get(key)})")
+    return lines
+
+
+def _resolvers(root: Path) -> ModuleType:
+    """Load the repository's own resolvers, as DVC does from ``hydra.plugins_path``."""
+    path = root / "hydra_plugins" / "conf_resolvers.py"
+    spec = importlib.util.spec_from_file_location("fosbury_conf_resolvers", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise BadInput(path, "is missing", "restore it with `git checkout hydra_plugins`")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _flat(node: dict[str, Any], before: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in node.items():
+        flat.update(_flat(value, f"{before}{key}.") if isinstance(value, dict) else {f"{before}{key}": value})
+    return flat
+
+
+def _explain(problem: dict[str, Any]) -> str:
+    """One problem that pydantic found, as key, value and what is allowed."""
+    place = problem["loc"]
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
+    if problem["type"] == "missing":
+        return f"{key} is missing"
+    if problem["type"] == "extra_forbidden":
+        allowed = _allowed_keys(place[:-1])
+        near = difflib.get_close_matches(str(place[-1]), allowed, n=1)
+        guess = f"; did you mean {near[0]}?" if near else ""
+        return f"{key} is not a known key{guess} (allowed: {', '.join(allowed)})"
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if isinstance(problem["input"], dict):
+        return f"{key}: {message}"
+    return f"{key} is {problem['input']!r}, and {message}"
+
+
+def _allowed_keys(place: tuple[str | int, ...]) -> list[str]:
+    section: Any = Params
+    for part in place:
+        section = section.model_fields[part].annotation
+    return list(section.model_fields)
+
+
+def _one_line(error: Exception) -> str:
+    """A library's message without its own layout, or the search path that Hydra adds."""
+    return " ".join(str(error).partition("Config search path")[0].split()).rstrip(".")

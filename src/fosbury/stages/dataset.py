@@ -1,0 +1,43 @@
+"""Stage dataset: merge the labelled sets, give every frame its phase, split by group, audit."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from fosbury.config import load_params
+from fosbury.dataset.audit import audit
+from fosbury.dataset.merge import merge
+from fosbury.dataset.phases import assign_phases
+from fosbury.dataset.split import split
+from fosbury.dataset.summary import summarise
+from fosbury.errors import BadInput
+from fosbury.formats.coco import read_coco, write_coco
+
+ANNOTATIONS = Path("data/annotations")
+OUTPUT = Path("data/dataset")
+REPORT = Path("reports/dataset.md")
+ROOT = Path()
+
+
+def main() -> int:
+    """Write data/dataset/{train,val,test}.json and reports/dataset.md."""
+    try:
+        params = load_params()
+        sets = {path.stem: read_coco(path, params.pose_skeleton) for path in sorted(ANNOTATIONS.glob("*.json"))}
+        dataset = assign_phases(merge(sets))
+        splits = split(dataset, params.split.ratios, params.split.assign, params.seed)
+        found = audit(splits, ROOT, params.split.near_duplicates, params.split.allow_duplicates)
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 2
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    for name, part in splits.items():
+        write_coco(part, OUTPUT / f"{name}.json")
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text(summarise(splits, params.split.ratios, found, dataset.notes), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,214 @@
+"""conf/, its composition, and the messages that a person gets for a wrong value."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from fosbury import config
+from fosbury.errors import BadInput, BadInputs
+from fosbury.models.recipe import Recipe
+
+ROOT = Path(__file__).parents[1]
+OPTIONS = [(group, name) for group in config.GROUPS for name in config.options(group, ROOT)]
+EXPERIMENTS = config.options("experiment", ROOT)
+
+
+def composed(*overrides: str) -> config.Params:
+    return config.parse_params(config.compose(overrides, ROOT), "conf/")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A folder with this repository's conf/ and nothing to spoil."""
+    for folder in ("conf", "hydra_plugins"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "dvc.yaml").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(("group", "name"), OPTIONS)
+def test_every_option_composes_and_carries_its_name(group, name):
+    params = composed(f"{group}={name}")
+    section = getattr(params, group)
+    assert (section["name"] if isinstance(section, dict) else section.name) == name
+    assert len(params.pose_skeleton) == len(params.skeleton["joints"])
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_composes_and_is_free_of_overrides(name):
+    values = config.compose([f"experiment={name}"], ROOT)
+    params = config.parse_params(values, "conf/")
+    assert params.experiment == name
+    assert config.overrides_in_effect(params, values, ROOT) == []
+
+
+def test_highjump_is_the_real_recipe():
+    params = composed("experiment=highjump")
+    assert (params.model.name, params.train.epochs, params.train.image_size) == ("yolo11m", 100, 640)
+    assert (params.train.batch, params.export.image_size, params.export.quantize) == (16, [640, 384], "int8")
+    assert params.model.sha256 and params.model.url
+
+
+def test_photos_never_trains_on_the_set_it_tests():
+    params = composed("experiment=photos")
+    assert set(params.data.sets) == {"lspe", "flops"}
+    assert params.split.assign == {"flops": "test"}
+    assert params.split.test == 0, "no frame of the training set may be drawn into the test"
+
+
+def test_the_default_needs_no_download():
+    params = composed()
+    assert params.experiment == "demo"
+    assert params.model.url is None
+    assert params.data.source.startswith("data/synthetic/")
+
+
+@pytest.mark.parametrize("name", config.options("model", ROOT))
+def test_weights_that_can_be_fetched_can_be_verified(name):
+    model = config.model_option(name, ROOT)
+    assert (model.url is None) == (model.sha256 is None)
+    assert model.url is None or model.url.startswith("https://")
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "value", "allowed"),
+    [
+        ("train.epochs=0", "train.epochs", "0", "greater than or equal to 1"),
+        ("train.lr0=many", "train.lr0", "'many'", "number"),
+        ("train.lr0=nan", "train.lr0", "nan", "finite"),
+        ("train.lr0=-0.1", "train.lr0", "-0.1", "greater than 0"),
+        ("train.image_size=250", "train.image_size", "250", "multiple of 32"),
+        ("train.batch=2.5", "train.batch", "2.5", "integer"),
+        ("train.degrees=270", "train.degrees", "270", "less than or equal to 180"),
+        ("train.freeze_batch_norm='yes'", "train.freeze_batch_norm", "'yes'", "boolean"),
+        ("model.backend=tensorflow", "model.backend", "'tensorflow'", "should be 'yolo'"),
+        ("export.quantize=int4", "export.quantize", "'int4'", "'int8', 'fp16' or 'none'"),
+        ("export.image_size=[640]", "export.image_size", "[640]", "at least 2 items"),
+        ("export.image_size=[640,100]", "export.image_size[1]", "100", "multiple of 32"),
+        ("+split.assign.club=dev", "split.assign.club", "'dev'", "'train', 'val' or 'test'"),
+        ("split.test=0.5", "split", "1.35", "sum to 1"),
+        ("data.source=../elsewhere", "data.source", "'../elsewhere'", "inside the repository"),
+        ("model.weights=/etc/passwd", "model.weights", "'/etc/passwd'", "inside the repository"),
+        ("model.sha256=abc", "model.sha256", "'abc'", "match pattern"),
+        ("seed=-1", "seed", "-1", "greater than or equal to 0"),
+        ("+train.epoch=3", "train.epoch", "did you mean epochs?", "allowed: name, epochs"),
+        ("+optimiser=adam", "optimiser", "not a known key", "allowed: seed"),
+        ("~train.lr0", "train.lr0", "missing", ""),
+    ],
+)
+def test_a_wrong_value_is_named_with_key_value_and_what_is_allowed(override, key, value, allowed):
+    with pytest.raises(BadInputs) as caught:
+        composed(override)
+    (problem,) = caught.value.problems
+    assert problem.startswith(key)
+    assert value in problem
+    assert allowed in problem
+
+
+def test_all_wrong_values_come_in_one_report():
+    with pytest.raises(BadInputs) as caught:
+        composed("train.epochs=0", "model.backend=tf", "seed=-1")
+    assert len(caught.value.problems) == 3
+    assert len(str(caught.value).splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("model=yolo99", ["model/yolo99", "yolo11n"]),
+        ("train.epoch=3", ["train.epoch"]),
+        ("train.lr0=???", ["train.lr0", "must be set"]),
+        ("a=b=[", ["override"]),
+        ("skeleton.joints=[]", ["skeleton", "no joints"]),
+        ("skeleton.pairs=[[nose,tail]]", ["skeleton", "tail"]),
+    ],
+)
+def test_an_override_that_does_not_fit_is_answered_in_one_sentence(override, words):
+    with pytest.raises(BadInput) as caught:
+        composed(override)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    assert all(word in message for word in words), message
+    assert "file://" not in message
+
+
+def test_params_yaml_survives_the_round_trip(repository, monkeypatch):
+    monkeypatch.chdir(repository)
+    written = config.write_params(["train.lr0=1e-5", "data.sets=[a,b]", "+split.assign.a=test"])
+    assert config.load_params() == written
+    assert written.train.lr0 == 1e-5
+    assert written.split.assign == {"a": "test"}
+    assert config.check() == [
+        "data.sets=['a', 'b'] (conf: None)",
+        "split.assign.a=test (conf: None)",
+        "train.lr0=1e-05 (conf: 1e-3)".replace("1e-3", str(composed().train.lr0)),
+    ]
+
+
+def test_another_option_is_reported_as_one_line(repository, monkeypatch):
+    monkeypatch.chdir(repository)
+    config.write_params(["model=yolo11m"])
+    assert config.check() == ["model=yolo11m (conf: yolo11n_starter)"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda conf: (conf / "train" / "demo.yaml").open("a").write("# a thought\n"),
+        lambda conf: (conf / "train" / "demo.yaml").rename(conf / "train" / "other.yaml"),
+        lambda conf: (conf / "train" / "full.yaml").unlink(),
+        lambda conf: (conf / "train" / "new.yaml").write_text("name: new\n"),
+    ],
+)
+def test_any_change_in_conf_makes_params_stale(repository, change):
+    config.write_params(root=repository)
+    assert config.check(repository) == []
+    change(repository / "conf")
+    with pytest.raises(BadInput, match=r"stale.*fosbury config compose"):
+        config.check(repository)
+
+
+def test_line_endings_of_a_checkout_do_not_make_params_stale(repository):
+    config.write_params(root=repository)
+    path = repository / "conf" / "config.yaml"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert config.check(repository) == []
+
+
+def test_a_wrong_composition_leaves_params_as_they_were(repository):
+    config.write_params(root=repository)
+    before = (repository / "params.yaml").read_bytes()
+    with pytest.raises(BadInput):
+        config.write_params(["train.epochs=0"], root=repository)
+    assert (repository / "params.yaml").read_bytes() == before
+    assert not list(repository.glob(".params*"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [(None, "missing"), (": [", "YAML"), ("- 1\n", "mapping"), ("\x00", "YAML"), ("", "missing")]
+)
+def test_a_broken_params_file_is_answered_with_the_mend(tmp_path, text, words):
+    path = tmp_path / "params.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(BadInput, match=words):
+        config.load_params(path)
+
+
+def test_the_recipe_of_a_backend_has_a_parameter_for_each_setting():
+    assert set(config.Train.model_fields) - {"name"} == {field.name for field in fields(Recipe)}
+
+
+def test_outside_a_repository_there_is_one_sentence(tmp_path):
+    with pytest.raises(BadInput, match="not inside a fosbury repository"):
+        config.find_root(tmp_path)
+
+
+def test_named_skeletons():
+    assert len(config.named_skeleton("lsp14", ROOT)) == 14
+    with pytest.raises(BadInput, match="coco17, lowerbody10, lsp14"):
+        config.named_skeleton("../config", ROOT)

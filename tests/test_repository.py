@@ -1,0 +1,287 @@
+"""The house rules that a machine can check: what may import what, what git holds, what the pipeline depends on."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import stat
+import subprocess
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fosbury import config
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "fosbury"
+
+# The floors of the house, lowest first: a room imports only from floors below it (and from itself).
+FLOORS = (
+    ("errors",),
+    ("skeleton", "media"),
+    ("pose", "config"),
+    ("formats", "dataset", "metrics"),
+    ("synth", "models", "report"),
+    ("labelling", "stages", "doctor"),
+    ("cli",),
+)
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+# Rooms on one floor that may look at each other all the same, because DESIGN's rule is about what points back up.
+NEIGHBOURS = {("config", "skeleton"), ("formats", "media")}
+# Frameworks that stay in their room.
+CONFINED = {
+    "ultralytics": {"models/yolo.py"},
+    "mmpose": {"models/rtmpose.py"},
+    "mmengine": {"models/rtmpose.py"},
+    "mmcv": {"models/rtmpose.py"},
+    "coremltools": {"models/coreml.py"},
+    "dvc": {"report/compare.py", "config.py"},
+    "hydra": {"config.py"},
+    "omegaconf": {"config.py"},
+    "typer": {"cli.py"},
+}
+# Code that decides no output of a stage: checks and messages, and what belongs to a machine.
+NOT_A_DEPENDENCY = {
+    *("config.py", "errors.py", "models/__init__.py", "models/weights.py", "models/machine.py", "models/protocol.py"),
+}
+# What a stage reaches by name: `models/__init__.py` imports a backend when it is asked for.
+REACHED = {
+    "train": ["models/yolo.py"],
+    "evaluate": ["models/yolo.py"],
+    "export": ["models/yolo.py", "models/onnx.py", "models/coreml.py"],
+    "evaluate_export": ["models/onnx.py"],
+}
+PIPELINES = [ROOT / "dvc.yaml", *sorted(ROOT.glob("data/*/dvc.yaml")), *sorted(ROOT.glob("models/*/dvc.yaml"))]
+STAGES = {
+    name: stage
+    for path in PIPELINES
+    for name, stage in yaml.safe_load(path.read_text(encoding="utf-8"))["stages"].items()
+    if not stage.get("frozen")  # kept as it was made, whatever the code has become
+}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def place(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@cache
+def imports(path: Path) -> frozenset[str]:
+    """Dotted names that a module imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{place(path)}: relative import"
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return frozenset(names)
+
+
+def own_files(path: Path) -> set[Path]:
+    """Files of the package that a module imports."""
+    found: set[Path] = set()
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] != "fosbury":
+            continue
+        for length in range(len(parts), 1, -1):
+            stem = PACKAGE.joinpath(*parts[1:length])
+            module = next((file for file in (stem.with_suffix(".py"), stem / "__init__.py") if file.is_file()), None)
+            if module:
+                found.add(module)
+                break
+    return found - {path}
+
+
+def closure(*paths: Path) -> set[Path]:
+    seen, waiting = set(), [*paths]
+    while waiting:
+        module = waiting.pop()
+        if module not in seen and place(module) not in NOT_A_DEPENDENCY and module.is_file():
+            seen.add(module)
+            waiting.extend(own_files(module))
+    return {module for module in seen if module.stat().st_size}
+
+
+def tracked() -> list[Path]:
+    """Files that git holds or would take."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in sorted(set(done.stdout.split("\0"))) if name and (ROOT / name).is_file()]
+
+
+def outputs(stage: dict, *kinds: str) -> dict[str, dict]:
+    found: dict[str, dict] = {}
+    for kind in kinds:
+        for entry in stage.get(kind, []):
+            found.update({entry: {}} if isinstance(entry, str) else entry)
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place)
+def test_imports_come_from_floors_below(path):
+    here = room(path)
+    if here == "__init__":
+        assert not own_files(path)
+        return
+    assert here in FLOOR, f"{here} has no floor in the house"
+    for module in own_files(path):
+        there = room(module)
+        if there in (here, "__init__") or (here, there) in NEIGHBOURS:
+            continue
+        assert FLOOR[there] < FLOOR[here], f"{place(path)} imports {place(module)}, which is not below it"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place)
+def test_frameworks_stay_in_their_room(path):
+    for name in imports(path):
+        allowed = CONFINED.get(name.partition(".")[0])
+        assert allowed is None or place(path) in allowed, f"{place(path)} imports {name}"
+
+
+def test_params_yaml_is_the_composition_of_conf():
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    assert text == config.to_yaml(config.compose(root=ROOT)), "run `fosbury config compose`"
+
+
+def test_conf_asks_nothing_of_the_machine():
+    for path in (ROOT / "conf").rglob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"\$\{(oc\.env|now|hydra)", text), path.name
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_depends_on_the_code_that_it_runs(name):
+    assert STAGES[name]["cmd"].split()[:3] == ["python", "-m", f"fosbury.stages.{name}"]
+    if name == "check_params":
+        return
+    dependencies = [ROOT / entry for entry in STAGES[name]["deps"] if "${" not in entry]
+    uncovered = {
+        place(module)
+        for module in closure(*(PACKAGE / entry for entry in [f"stages/{name}.py", *REACHED.get(name, [])]))
+        if not any(module == entry or entry in module.parents for entry in dependencies)
+    }
+    assert not uncovered, f"add to deps of stage {name}: {sorted(uncovered)}"
+    absent = [entry for entry in STAGES[name]["deps"] if entry.startswith("src/") and not (ROOT / entry).exists()]
+    assert not absent
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_run_cache_works_for_a_stage(name):
+    # DVC switches the run cache off for a stage with `cache: false` under `outs`.
+    assert all(options.get("cache", True) for options in outputs(STAGES[name], "outs").values())
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_params_of_a_stage_exist(name):
+    values = config.read_values(ROOT / "params.yaml")
+    for key in STAGES[name].get("params", []):
+        if isinstance(key, dict):  # keys of another file
+            assert all((ROOT / file).is_file() for file in key)
+            continue
+        section = values
+        for part in key.split("."):
+            assert part in section, f"{name}: {key}"
+            section = section[part]
+
+
+def test_dvc_keeps_large_outputs_and_git_the_small_ones():
+    cached, in_git = set(), set()
+    for stage in STAGES.values():
+        for path, options in outputs(stage, "outs", "metrics", "plots").items():
+            if stage.get("wdir", "../..") != "../..":
+                continue
+            (cached if options.get("cache", True) else in_git).add(path)
+    command = [
+        "git",
+        "check-ignore",
+        "--no-index",
+        "--",
+        *sorted(f"{path}/x" for path in cached),
+        *sorted(cached | in_git),
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode > 1:
+        pytest.skip("not a git checkout")
+    ignored = {line.removesuffix("/x") for line in done.stdout.splitlines()}
+    assert cached - ignored == set(), "DVC's outputs belong in .gitignore"
+    assert in_git & ignored == set(), "git's outputs do not"
+
+
+def test_requirements_are_locked_by_hash_without_addresses():
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in text
+    assert " @ " not in text
+    blocks = re.split(r"\n(?=[A-Za-z0-9])", text[text.index("\naddict") + 1 :])
+    assert len(blocks) > 100
+    for block in blocks:
+        assert re.match(r"[A-Za-z0-9._-]+==\S+", block), block[:80]
+        assert "--hash=sha256:" in block, block[:80]
+    locked = {re.split(r"==", block)[0].lower() for block in blocks}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    wanted += [name for extra in project["project"]["optional-dependencies"].values() for name in extra]
+    names = {re.split(r"[<>=\[; ]", name)[0].lower() for name in wanted}
+    assert names - locked == set(), "lock again"
+
+
+def test_no_file_tells_of_a_machine_or_a_registry():
+    forbidden = re.compile("|".join([r"(?<![\w.\-/])/(?:work|root)/\w", "pypi" + r"\.org", "python" + "hosted"]))
+    for path in tracked():
+        data = path.read_bytes()
+        if b"\0" in data[:8192]:
+            continue
+        found = forbidden.search(data.decode("utf-8", errors="replace"))
+        assert not found, f"{path.relative_to(ROOT)}: {found.group()}"
+
+
+def test_git_holds_no_large_file():
+    for path in tracked():
+        limit = 7_000_000 if path.suffix == ".pt" else 1_000_000
+        assert path.stat().st_size <= limit, path.relative_to(ROOT)
+    montage = ROOT / "reports" / "montage.jpg"
+    assert not montage.exists() or montage.stat().st_size <= 300_000
+
+
+def test_hooks_are_local_and_ci_runs():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert [repository["repo"] for repository in hooks["repos"]] == ["local"]
+    script = ROOT / ".ci" / "run"
+    assert script.stat().st_mode & stat.S_IXUSR
+    subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+def test_make_names_its_targets():
+    if not shutil.which("make"):
+        pytest.skip("make is not installed")
+    quiet = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True, env=quiet).stdout
+    for target in ("setup", "repro", "test", "lint", "bench"):
+        assert f"make {target}" in text
+        subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, check=True, env=quiet)
+
+
+def test_licences_are_named():
+    assert "Version 2.0, January 2004" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+    notice = (ROOT / "NOTICE").read_text(encoding="utf-8")
+    assert "AGPL-3.0" in notice
+    assert "models/starter" in notice
+
+
+def test_dvc_says_nothing_to_the_outside_and_composes_conf():
+    settings = (ROOT / ".dvc" / "config").read_text(encoding="utf-8")
+    assert re.search(r"analytics = false", settings)
+    assert re.search(r"enabled = true", settings)
+    assert "remote" not in settings
