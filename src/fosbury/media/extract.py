@@ -11,13 +11,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
+import av
 from tqdm import tqdm
 
 from fosbury.errors import BadInput
 from fosbury.media.files import replace_folder, sha256_of
-from fosbury.media.image import encode_jpeg
-from fosbury.media.video import read_frames
+from fosbury.media.image import encode_bgr
+from fosbury.media.video import decode, to_image
 
 MANIFEST = "frames.json"
 VERSION = 1
@@ -138,23 +138,24 @@ def _write_frames(video: Path, folder: Path, asked: tuple[int, str, str, int, in
     timestamps: list[float] = []
     size = (0, 0)
 
-    def write(index: int, image: np.ndarray) -> None:
-        (folder / frame_name(index)).write_bytes(encode_jpeg(image, quality))
+    def write(index: int, frame: av.VideoFrame) -> tuple[int, int]:
+        image = to_image(frame, "bgr24")
+        encode_bgr(image, quality).tofile(folder / frame_name(index))
+        return image.shape[1], image.shape[0]
 
-    waiting: deque[Future[None]] = deque()
+    waiting: deque[Future[tuple[int, int]]] = deque()
     bar = tqdm(total=None if only is None else len(only), desc=name, unit="frame", disable=None, leave=False)
     with bar, ThreadPoolExecutor(_ENCODERS) as pool:
         chosen = None if only is None else set(only)
-        for frame in read_frames(video, every=every, only=chosen, notes=notes):
-            frames.append(frame.index)
-            timestamps.append(frame.timestamp_ms)
-            size = frame.image.shape[1::-1]
-            waiting.append(pool.submit(write, frame.index, frame.image))
+        for index, timestamp_ms, frame in decode(video, every=every, only=chosen, notes=notes):
+            frames.append(index)
+            timestamps.append(timestamp_ms)
+            waiting.append(pool.submit(write, index, frame))
             if len(waiting) > _WAITING:
-                waiting.popleft().result()
+                size = waiting.popleft().result()
             bar.update()
         for future in waiting:
-            future.result()
+            size = future.result()
     missing = sorted(set(only or ()) - set(frames))
     if missing:
         few = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")

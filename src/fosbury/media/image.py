@@ -94,10 +94,12 @@ def read_image(path: str | Path) -> np.ndarray:
 
 def encode_jpeg(rgb: np.ndarray, quality: int = 95) -> bytes:
     """Encode uint8 RGB, shape (H, W, 3), as JPEG bytes; ``quality`` is 1 to 100."""
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not done:
-        raise ValueError(f"cannot encode an array of shape {rgb.shape} and type {rgb.dtype}")
-    return data.tobytes()
+    return encode_bgr(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), quality).tobytes()
+
+
+def encode_bgr(bgr: np.ndarray, quality: int = 95) -> np.ndarray:
+    """Encode uint8 BGR, shape (H, W, 3), as JPEG; the bytes come as a uint8 array."""
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
 
 
 def write_image(path: str | Path, rgb: np.ndarray, quality: int = 95) -> None:

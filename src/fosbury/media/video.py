@@ -7,15 +7,18 @@ and timed by their own timestamps, relative to the first. Pixels are taken as st
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 import av.error
 import cv2
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from fosbury.errors import BadInput
 from fosbury.media.files import check_file
@@ -31,6 +34,8 @@ _ENCODER_THREADS = 4
 _X264 = "mbtree=0"
 """x264's macroblock tree reads memory that it never set: the bytes of a small clip then depend on what ran before."""
 _FIXED_POINT = 1 << 16
+_THREAD = threading.local()
+"""Each thread's converter: setting one up costs several times as much as converting a frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,6 +236,33 @@ def read_frames(
     BadInput
         If the file is absent, empty, a Git LFS pointer, not a video, without a picture, or changes its size.
     """
+    for index, timestamp_ms, frame in decode(path, every, start, stop, only, notes):
+        yield VideoFrame(index, timestamp_ms, to_image(frame))
+
+
+def to_image(frame: av.VideoFrame, pixels: Literal["rgb24", "bgr24"] = "rgb24") -> np.ndarray:
+    """Convert a decoded frame to upright uint8, shape (H, W, 3)."""
+    if not hasattr(_THREAD, "converter"):
+        _THREAD.converter = VideoReformatter()
+    converted = _THREAD.converter.reformat(frame, format=pixels)
+    return _upright(converted.to_ndarray(), _display_matrix(frame))
+
+
+def decode(
+    path: str | Path,
+    every: int = 1,
+    start: int | None = None,
+    stop: int | None = None,
+    only: Collection[int] | None = None,
+    notes: list[str] | None = None,
+) -> Iterator[tuple[int, float, av.VideoFrame]]:
+    """Decode as ``read_frames`` does, and leave the conversion by ``to_image`` to whoever has a core to spare.
+
+    Yields
+    ------
+    index, timestamp_ms, frame
+        The frame as stored, not turned upright.
+    """
     path, begin = Path(path), start or 0
     if only is not None:
         last = max(only, default=-1) + 1
@@ -243,11 +275,10 @@ def read_frames(
             return
         if index < begin or (index - begin) % every or (only is not None and index not in only):
             continue
-        image = _upright(frame.to_ndarray(format="rgb24"), _display_matrix(frame))
-        size = size or image.shape
-        if image.shape != size:
+        size = size or (frame.width, frame.height)
+        if (frame.width, frame.height) != size:
             raise BadInput(path, f"changes its picture size at frame {index}", "convert it to one size")
-        yield VideoFrame(index, timestamp_ms, image)
+        yield index, timestamp_ms, frame
 
 
 def probe(path: str | Path) -> VideoInfo:

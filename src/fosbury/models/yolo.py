@@ -35,6 +35,7 @@ from fosbury.errors import BadInput, WorkFailed
 from fosbury.formats.yolo import write_yolo
 from fosbury.media.image import read_image
 from fosbury.metrics.evaluation import evaluate
+from fosbury.models.exported import OFFICIAL_JOINTS, official_skeleton
 from fosbury.models.letterbox import predict_letterboxed
 from fosbury.models.machine import default_device, default_threads
 from fosbury.models.recipe import Recipe, arch_repeats, run_key, selection_frames
@@ -43,21 +44,6 @@ from fosbury.skeleton import Skeleton
 
 LICENCE = "AGPL-3.0"
 BATCH = 16  # pictures in one forward pass of prediction
-# The joints of Ultralytics' official pose weights, which do not name them: COCO's, in COCO's order.
-OFFICIAL_JOINTS = (
-    *(
-        "nose",
-        "left_eye",
-        "right_eye",
-        "left_ear",
-        "right_ear",
-        "left_shoulder",
-        "right_shoulder",
-        "left_elbow",
-    ),
-    *("right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee"),
-    *("left_ankle", "right_ankle"),
-)
 CURVE = (
     "epoch",
     "box_loss",
@@ -183,15 +169,6 @@ def _skeleton_of(path: Path, module: YoloModule, about: Mapping[str, Any], given
     if count == len(OFFICIAL_JOINTS) and given is not None:
         return official_skeleton(given)
     raise BadInput(path, f"predicts {count} joints and does not name them", "name its skeleton (--skeleton)")
-
-
-def official_skeleton(other: Skeleton) -> Skeleton:
-    """The skeleton of the official weights, with sigmas taken from ``other`` where it has the joint."""
-    place = other.match(OFFICIAL_JOINTS)
-    sigmas = dict.fromkeys(OFFICIAL_JOINTS, 0.05)
-    sigmas |= {OFFICIAL_JOINTS[at]: float(other.sigmas[index]) for index, at in enumerate(place) if at >= 0}
-    sides = [[joint, joint.replace("left", "right")] for joint in OFFICIAL_JOINTS if joint.startswith("left")]
-    return Skeleton.from_mapping({"name": "coco17", "joints": OFFICIAL_JOINTS, "sigmas": sigmas, "pairs": sides})
 
 
 def save_module(module: YoloModule, path: Path, skeleton: Skeleton, image_size: int) -> None:
