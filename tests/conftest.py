@@ -1,9 +1,10 @@
-"""What several tests need: the real files beside the repository, and the skeletons of conf/."""
+"""What several tests need: the real files beside the repository, the skeletons of conf/, and a pipeline that ran."""
 
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
+from scratch import CLIPS, Scratch
 
 from fosbury.skeleton import Skeleton
 
@@ -26,3 +27,16 @@ def skeletons() -> dict[str, Skeleton]:
         path.stem: Skeleton.from_mapping(OmegaConf.to_container(OmegaConf.load(path)), where=path.name)
         for path in sorted((ROOT / "conf/skeleton").glob("*.yaml"))
     }
+
+
+@pytest.fixture(scope="session")
+def pipeline(tmp_path_factory) -> Scratch:
+    """A scratch repository in which `dvc repro` has run once. Tests that change something take a copy of it."""
+    folder = tmp_path_factory.mktemp("pipeline")
+    scratch = Scratch.create(folder / "repository")
+    scratch.athlete(clips=CLIPS, width=96, height=96)
+    scratch.compose()
+    output = scratch.run("dvc", "repro")
+    (folder / "first.txt").write_text(output, encoding="utf-8")
+    scratch.commit()
+    return scratch

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fosbury.config import named_skeleton
-from fosbury.dataset.phases import assign_phases, phases_by_geometry, phases_from_csv
+from fosbury.dataset.phases import assign_phases, phases_by_geometry, phases_from_csv, phases_from_tables
 from fosbury.errors import BadInput, BadInputs
 from fosbury.pose import Dataset, Frame, Person, trunk_tilt
 from fosbury.skeleton import Skeleton
@@ -169,3 +169,12 @@ def test_csv_without_a_column_or_file(tmp_path):
         phases_from_csv(csv_file(tmp_path, "video,start,phase\n"), Dataset(STICK))
     with pytest.raises(BadInput, match="cannot be read"):
         phases_from_csv(tmp_path / "none.csv", Dataset(STICK))
+
+
+def test_a_table_beside_the_labels_of_one_set_labels_that_set_alone(tmp_path):
+    (tmp_path / "club").mkdir()
+    (tmp_path / "club/phases.csv").write_text("video,start,end,phase\nclip,0,3,landing\n")
+    sets = {name: Dataset(STICK, tuple(jump())) for name in ("club", "other")}
+    labelled = phases_from_tables(sets, tmp_path)
+    assert [frame.phase for frame in labelled["club"].frames[:5]] == ["landing"] * 4 + [None]
+    assert labelled["other"] is sets["other"]

@@ -191,7 +191,7 @@ def test_what_is_no_safe_checkpoint_is_refused(kind, tmp_path, monkeypatch):
         path.touch()
     elif kind == "tensors":
         torch.save({"model": torch.zeros(3)}, path)
-    with pytest.raises(BadInput, match="weights.pt"):
+    with pytest.raises(BadInput, match=r"weights\.pt"):
         yolo.load_module(path)
     assert not (tmp_path / "pwned").exists()
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -159,6 +159,31 @@ def _check_names(labels) -> None:
     wrong = [f"{where}: unknown phase '{phase}'" for where, phase in labels if phase not in PHASES]
     if wrong:
         raise BadInputs("phase labels", wrong, f"use one of {', '.join(PHASES)}")
+
+
+def phases_from_tables(sets: Mapping[str, Dataset], source: Path) -> dict[str, Dataset]:
+    """Label the frames of every set that has a ``phases.csv`` beside its labels; see `phases_from_csv`.
+
+    Parameters
+    ----------
+    sets : mapping of str to Dataset
+    source : Path
+        Folder of the sets.
+
+    Returns
+    -------
+    dict of str to Dataset
+
+    Raises
+    ------
+    BadInput, BadInputs
+        If a table is wrong.
+    """
+    tables = {name: source / name / "phases.csv" for name in sets}
+    return {
+        name: phases_from_csv(tables[name], dataset) if tables[name].is_file() else dataset
+        for name, dataset in sets.items()
+    }
 
 
 def phases_from_csv(path: Path, dataset: Dataset) -> Dataset:

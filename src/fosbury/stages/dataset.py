@@ -8,7 +8,7 @@ from pathlib import Path
 from fosbury.config import load_params
 from fosbury.dataset.audit import audit
 from fosbury.dataset.merge import merge
-from fosbury.dataset.phases import assign_phases
+from fosbury.dataset.phases import assign_phases, phases_from_tables
 from fosbury.dataset.split import split
 from fosbury.dataset.summary import summarise
 from fosbury.errors import BadInput
@@ -25,7 +25,7 @@ def main() -> int:
     try:
         params = load_params()
         sets = {path.stem: read_coco(path, params.pose_skeleton) for path in sorted(ANNOTATIONS.glob("*.json"))}
-        dataset = assign_phases(merge(sets))
+        dataset = assign_phases(merge(phases_from_tables(sets, Path(params.data.source))))
         splits = split(dataset, params.split.ratios, params.split.assign, params.seed)
         found = audit(splits, ROOT, params.split.near_duplicates, params.split.allow_duplicates)
     except BadInput as error:

@@ -1,0 +1,177 @@
+"""The whole pipeline, really run on a few tiny clips: what it makes, what it leaves alone, and how it fails."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+from scratch import CLIPS, ROOT, TINY, Scratch, stages_run
+
+pytestmark = pytest.mark.pipeline
+
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+KILL_EPOCHS = 4
+PATIENCE = 240  # seconds
+
+
+def outputs() -> list[str]:
+    entries = [
+        entry for stage in STAGES.values() for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])
+    ]
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+
+
+def overrides(*more: str) -> list[str]:
+    return [part for value in (*TINY, *more) for part in ("-S", value)]
+
+
+def read_json(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def written(root: Path) -> dict[str, int]:
+    """When each file below a folder was written."""
+    return {path.relative_to(root).as_posix(): path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
+
+
+def test_one_command_makes_everything(pipeline):
+    root = pipeline.root
+    first = (root.parent / "first.txt").read_text(encoding="utf-8")
+    assert stages_run(first) == {"synth", *STAGES}
+    for output in outputs():
+        path = root / output
+        files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+        assert files, output
+        assert all(file.stat().st_size for file in files), output
+    assert first.rstrip().count("\narch") == 2, "the tables of evaluate and of report"
+    assert "finetuned" in first
+    assert "onnx" in first
+    assert "up to date" in pipeline.run("dvc", "status")
+    assert pipeline.run("git", "status", "--porcelain") == ""
+
+
+def test_the_parts_of_the_data_set_share_no_clip(pipeline):
+    parts = {name: read_json(pipeline.root / f"data/dataset/{name}.json") for name in ("train", "val", "test")}
+    clips = {name: {image["video"] for image in part["images"]} for name, part in parts.items()}
+    assert all(clips.values())
+    assert sum(map(len, clips.values())) == len(set().union(*clips.values())) == CLIPS
+    for part in parts.values():
+        for image in part["images"]:
+            with Image.open(pipeline.root / image["file_name"]) as picture:
+                assert picture.size == (image["width"], image["height"]) == (96, 96)
+
+
+def test_the_figures_agree_with_each_other(pipeline):
+    metrics = pipeline.root / "metrics"
+    summary, whole = read_json(metrics / "summary.json"), read_json(metrics / "evaluation.json")
+    test = read_json(pipeline.root / "data/dataset/test.json")
+    exported = read_json(metrics / "export.json")
+    assert summary["arch_error_mm"] == whole["finetuned"]["by_phase"]["arch"]["error_mm"]
+    assert summary["arch_error_mm_baseline"] == whole["baseline"]["by_phase"]["arch"]["error_mm"]
+    assert exported["arch_error_mm_onnx"] == pytest.approx(summary["arch_error_mm"], rel=0.05)
+    assert 0 < summary["arch_frames"] < summary["test_frames"] <= len(test["images"])
+    with (metrics / "by_phase.csv").open(encoding="utf-8") as file:
+        rows = {(row["model"], row["phase"]): float(row["error_mm"]) for row in csv.DictReader(file)}
+    assert rows["finetuned", "arch"] == summary["arch_error_mm"]
+    with Image.open(pipeline.root / "reports/montage.jpg") as picture:
+        picture.load()
+        assert picture.width > 600
+
+
+def test_a_second_run_does_nothing(pipeline):
+    before = written(pipeline.root / "data"), written(pipeline.root / "models"), written(pipeline.root / "metrics")
+    lock = (pipeline.root / "dvc.lock").read_bytes()
+    assert stages_run(pipeline.run("dvc", "repro")) == set()
+    after = written(pipeline.root / "data"), written(pipeline.root / "models"), written(pipeline.root / "metrics")
+    assert after == before
+    assert (pipeline.root / "dvc.lock").read_bytes() == lock
+
+
+def test_another_learning_rate_rebuilds_no_data(pipeline, tmp_path):
+    scratch = pipeline.copy(tmp_path / "repository")
+    weights = (scratch.root / "models/finetuned/model.pt").read_bytes()
+    data = written(scratch.root / "data")
+    output = scratch.run("dvc", "exp", "run", "--name", "slow", *overrides("train.lr0=0.0005"), "train")
+    assert stages_run(output) == {"check_params", "train"}
+    assert "train.lr0=0.0005" in output, "the override in effect is printed"
+    assert written(scratch.root / "data") == data
+    assert (scratch.root / "models/finetuned/model.pt").read_bytes() != weights
+    rows = list(csv.DictReader(scratch.run("dvc", "exp", "show", "--csv").splitlines()))
+    rate = next(column for column in rows[0] if column.endswith("train.lr0"))
+    assert [float(row[rate]) for row in rows if row["Experiment"] == "slow"] == [0.0005]
+
+
+def test_an_edited_conf_is_refused_until_it_is_composed(pipeline, tmp_path):
+    scratch = pipeline.copy(tmp_path / "repository")
+    with (scratch.root / "conf/train/demo.yaml").open("a", encoding="utf-8") as file:
+        file.write("# a thought\n")
+    output = scratch.run("dvc", "repro", fails=True)
+    assert "fosbury config compose" in output
+    assert "Traceback" not in output
+    assert stages_run(output) == {"check_params"}
+    scratch.compose()
+    assert stages_run(scratch.run("dvc", "repro")) == {"check_params"}, "a remark in conf/ invalidates nothing"
+
+
+def test_one_more_clip_costs_one_more_clip(pipeline, tmp_path):
+    scratch = pipeline.copy(tmp_path / "repository")
+    frames = scratch.root / "data/frames"
+    before = written(frames)
+    scratch.athlete(clips=CLIPS + 1)
+    assert stages_run(scratch.run("dvc", "repro", "frames")) == {"synth", "frames"}
+    after = written(frames)
+    assert {name: after[name] for name in before} == before
+    added = {str(Path(name).parent) for name in after.keys() - before.keys()}
+    assert added == {f"athlete/clip{CLIPS + 1:02d}"}
+
+
+def test_a_killed_training_goes_on_where_it_was(pipeline, tmp_path):
+    scratch = pipeline.copy(tmp_path / "repository")
+    state, mark = scratch.root / "models/.work/state.pt", 123.0
+    shutil.rmtree(state.parent)
+    scratch.compose(f"train.epochs={KILL_EPOCHS}")
+    kill_once_there(scratch, state)
+    left = torch.load(state, weights_only=True)
+    assert left["epoch"] + 1 < KILL_EPOCHS, "killed too late to tell"
+    assert not (scratch.root / "models/finetuned/model.pt").exists()
+    # What the killed run noted of its first epoch is made recognisable: a run from the start would overwrite it.
+    left["history"][0][1] = mark
+    torch.save(left, state)
+    assert stages_run(scratch.run("dvc", "repro", "train")) == {"train"}
+    with (scratch.root / "metrics/train.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == list(range(1, KILL_EPOCHS + 1))
+    assert float(rows[0]["box_loss"]) == mark
+    assert "up to date" in scratch.run("dvc", "status", "train")
+
+
+def kill_once_there(scratch: Scratch, file: Path) -> None:
+    """Start `dvc repro train` and kill it, with the stage and without warning, as soon as a file is there."""
+    run = subprocess.Popen(
+        ["dvc", "repro", "train"],
+        cwd=scratch.root,
+        env=scratch.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        end = time.monotonic() + PATIENCE
+        while not file.exists():
+            assert run.poll() is None, "the run ended before its first epoch did"
+            assert time.monotonic() < end, "the first epoch takes too long"
+            time.sleep(0.01)
+    finally:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
