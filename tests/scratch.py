@@ -15,7 +15,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 CLIPS = 6
 TINY = (
-    *("train.epochs=1", "train.image_size=64", "evaluate.image_size=64"),
+    *("data.every=4", "train.epochs=1", "train.image_size=64", "evaluate.image_size=64"),
     *("export.image_size=[64,64]", "export.quantize=fp16"),  # int8 takes k-means, and with it half of the time
 )
 PERSON = {f"GIT_{role}_{what}": "pipeline@test" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}

@@ -20,14 +20,13 @@ from scratch import CLIPS, ROOT, TINY, Scratch, stages_run
 pytestmark = pytest.mark.pipeline
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-KILL_EPOCHS = 4
+KILL_EPOCHS = 3
 PATIENCE = 240  # seconds
 
 
 def outputs() -> list[str]:
-    entries = [
-        entry for stage in STAGES.values() for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])
-    ]
+    kinds = [stage.get(kind, []) for stage in STAGES.values() for kind in ("outs", "metrics", "plots")]
+    entries = [entry for kind in kinds for entry in kind]
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 

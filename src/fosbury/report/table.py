@@ -77,10 +77,10 @@ def _share(value: float | None) -> str:
 def terminal_table(evaluations: Mapping[str, Mapping[str, Any]]) -> Table:
     """Return the table by phase for a terminal of 80 columns, the arch in bold; print it with a ``rich`` console.
 
-    The share of missed athletes is left to the page.
+    PCK stands for the first two models only, and the share of missed athletes is left to the page.
     """
     head, rows = phase_rows(evaluations)
-    shown = len(head) - len(evaluations)
+    shown = 2 + len(evaluations) + min(2, len(evaluations))
     title = "Joint error in mm-equivalents, and PCK@0.1 of the trunk, by phase"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
     for column, name in enumerate(head[:shown]):

@@ -1,4 +1,4 @@
-"""Stage evaluate_export: what the exported ONNX file can still do, on the same joints of the same test frames."""
+"""Stage evaluate_export: what the exported files can still do, on the same joints of the same test frames."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fosbury.models.predicting import measure
 from fosbury.report.table import read_json, write_json
 
 TEST = Path("data/dataset/test.json")
-EXPORTED = Path("models/exported/model.onnx")
+EXPORTED = {"onnx": Path("models/exported/model.onnx"), "coreml": Path("models/exported/model.mlpackage")}
 EVALUATION = Path("metrics/evaluation.json")
 HEADLINE = Path("metrics/export.json")
 WHOLE = Path("metrics/export_evaluation.json")
@@ -22,19 +22,21 @@ ROOT = Path()
 
 
 def main() -> int:
-    """Measure the exported file and write metrics/export.json and metrics/export_evaluation.json."""
+    """Measure the exported files and write metrics/export.json and metrics/export_evaluation.json."""
     try:
         params = load_params()
         dataset = read_coco(TEST, params.pose_skeleton)
         joints = list(read_json(EVALUATION)["finetuned"]["by_joint"])
-        model = load_model(EXPORTED, dataset.skeleton, confidence=params.evaluate.confidence)
-        stature, cap = params.data.stature_mm, params.evaluate.cap
-        evaluation = measure({"onnx": model}, dataset, ROOT, stature, cap, joints)["onnx"].evaluation
+        confidence = params.evaluate.confidence
+        models = {name: load_model(path, dataset.skeleton, confidence=confidence) for name, path in EXPORTED.items()}
+        measured = measure(models, dataset, ROOT, params.data.stature_mm, params.evaluate.cap, joints)
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2
-    write_json(HEADLINE, exported_headline(evaluation, "onnx"))
-    write_json(WHOLE, {"onnx": evaluation.to_json()})
+    evaluations = {name: each.evaluation for name, each in measured.items()}
+    figures = [exported_headline(evaluation, name) for name, evaluation in evaluations.items()]
+    write_json(HEADLINE, {name: value for part in figures for name, value in part.items()})
+    write_json(WHOLE, {name: evaluation.to_json() for name, evaluation in evaluations.items()})
     return 0
 
 
