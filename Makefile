@@ -33,14 +33,14 @@ setup: $(INSTALLED)
 	exit 1
 
 # uv does not read pip's configuration: an index that pip is told of is handed on.
-# xtcocotools (for RTMPose) is compiled: without a C compiler it is left out, and `fosbury doctor` says so.
+# xtcocotools (of the extra rtmpose, which nothing here uses yet) is compiled: without a C compiler it is left out.
 $(INSTALLED): requirements.lock pyproject.toml | .uv/bin/uv
 	@set -e; \
 	index=$${PIP_INDEX_URL:-$$(.uv/bin/python -m pip config get global.index-url 2>/dev/null || true)}; \
 	if [ -n "$$index" ]; then UV_DEFAULT_INDEX=$${UV_DEFAULT_INDEX:-$$index}; export UV_DEFAULT_INDEX; fi; \
 	lock=requirements.lock; \
 	if ! command -v cc >/dev/null 2>&1 && ! command -v gcc >/dev/null 2>&1; then \
-	    echo "make: no C compiler, so xtcocotools (for RTMPose) is left out"; \
+	    echo "make: no C compiler, so xtcocotools (of the extra rtmpose) is left out"; \
 	    lock=.uv/requirements.lock; sed '/^xtcocotools==/,/# via/d' requirements.lock > $$lock; \
 	fi; \
 	.uv/bin/uv venv --quiet --allow-existing --python .uv/bin/python .venv; \

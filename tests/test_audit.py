@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from fosbury.dataset.audit import Audit, audit, fingerprint, hamming
 from fosbury.dataset.split import split
-from fosbury.dataset.summary import summarise, tilt_bin
+from fosbury.dataset.summary import summarise
 from fosbury.errors import BadInput, BadInputs
 from fosbury.pose import Dataset, Frame, Person
 from fosbury.skeleton import Skeleton
@@ -173,13 +173,6 @@ def test_the_summary_warns_of_a_phase_that_a_split_lacks():
     splits = parts([Frame("a.jpg", 8, 8, phase="arch")], [Frame("b.jpg", 8, 8, phase="approach")], [])
     text = summarise(splits, {"train": 0.5, "val": 0.5, "test": 0.0})
     assert "`val` holds no frame of the phase *arch*" in text
-
-
-@pytest.mark.parametrize(
-    ("tilt", "name"), [(0, "0-30"), (29.9, "0-30"), (30, "30-60"), (180, "150-180"), (np.nan, "unknown")]
-)
-def test_tilt_bins(tilt, name):
-    assert tilt_bin(tilt) == name
 
 
 @pytest.mark.real

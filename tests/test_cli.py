@@ -189,6 +189,16 @@ def test_frames_never_replaces_a_folder_of_a_person(clip, tmp_path):
     assert [path.name for path in mine.iterdir()] == ["medal.jpg"]
 
 
+def test_frames_keeps_the_files_that_a_person_added(clip, tmp_path):
+    out = tmp_path / "frames"
+    run("frames", clip, "-o", out)
+    (out / "jump" / "labels.json").write_bytes(b"dear")
+    assert "20 frames" in run("frames", clip, "-o", out).stdout
+    assert "labels.json" in refused("frames", clip, "-o", out, "--fps", "5")
+    assert (out / "jump" / "labels.json").read_bytes() == b"dear"
+    assert len(list((out / "jump").glob("*.jpg"))) == 20
+
+
 def test_a_bad_clip_does_not_keep_the_others_back(clip, tmp_path):
     bad = clip.with_name("cut.mp4")
     bad.write_bytes(clip.read_bytes()[:200])
@@ -233,6 +243,15 @@ def test_import_puts_a_set_in_place_once(repository):
     assert sorted((repository / "data").rglob("*")) == before
 
 
+def test_import_lets_a_person_say_what_belongs_together(repository):
+    source = labelled_set(repository / "export", 24)
+    assert "say --group-by" not in run("import", source, "--name", "a", "--group-by", "set").stdout
+    groups = {image["group"] for image in json.loads(Path("data/raw/a/annotations.json").read_text())["images"]}
+    assert groups == {"a"}
+    assert "each of 24 pictures is its own group" in run("import", source, "--name", "b").stdout
+    assert run("import", source, "--name", "c", "--group-by", "colour").exit_code == 2
+
+
 def test_import_lists_every_problem_and_leaves_nothing(repository):
     source = labelled_set(repository / "export")
     content = json.loads((source / "annotations.json").read_text())
@@ -256,6 +275,43 @@ def test_evaluate_refuses_what_it_cannot_measure(repository):
     assert "model.onnx" in refused("evaluate", "--model", "model.onnx", *labels)
     assert "lsp14" in refused("evaluate", "--model", "model.onnx", *labels, "--skeleton", "lsp15")
     assert "is a folder" in refused("evaluate", "--model", "model.onnx", *labels, "--json", repository)
+
+
+@pytest.mark.parametrize("clips", [False, True])
+def test_evaluate_takes_a_set_as_it_lies_with_its_clips_and_phases(repository, clip, monkeypatch, clips):
+    from fosbury.config import named_skeleton
+    from fosbury.pose import Pose
+
+    class Exact:
+        skeleton = named_skeleton("coco17", ROOT)
+
+        def predict(self, images):
+            points = np.array([[20 + joint, 10 + 3 * joint] for joint in range(17)], float)
+            return [[Pose(points, np.ones(17), np.array([18.0, 8, 40, 62]), 0.9)] for _ in images]
+
+    monkeypatch.setattr("fosbury.models.load_model", lambda *_: Exact())
+    folder = labelled_set(repository / "set")
+    if clips:
+        shutil.rmtree(folder / "images")
+        (folder / "videos").mkdir()
+        shutil.copy(clip, folder / "videos")
+        content = json.loads((folder / "annotations.json").read_text())
+        for index, entry in enumerate(content["images"]):
+            name = f"jump/{3 + index:06d}.jpg"
+            entry |= {"file_name": name, "video": "jump.mp4", "frame": 3 + index, "width": 64, "height": 48}
+        (folder / "annotations.json").write_text(json.dumps(content))
+        (folder / "phases.csv").write_text("video,start,end,phase\njump,3,3,arch\njump,4,4,landing\n")
+    before = sorted(folder.rglob("*"))
+    for labels in (folder, folder / "annotations.json"):
+        result = run("evaluate", "--model", "exact.pt", "--annotations", labels, "--json", "out.json")
+        assert result.exit_code == 0, result.output
+        figures = json.loads(Path("out.json").read_text())
+        assert figures["frames"] == 2 and figures["error_mm"] == 0
+        assert set(figures["by_phase"]) == ({"arch", "landing"} if clips else {"approach"})
+    assert sorted(folder.rglob("*")) == before
+    shutil.copy(folder / "annotations.json", repository / "labels.json")
+    assert "--images" in refused("evaluate", "--model", "exact.pt", "--annotations", "labels.json")
+    assert "does not exist" in refused("evaluate", "--model", "exact.pt", "--annotations", "none")
 
 
 def test_doctor_tells_what_is_there_and_what_is_missing(repository):

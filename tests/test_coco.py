@@ -574,3 +574,47 @@ def test_real_sets_survive_a_round_trip(shared, skeletons, tmp_path, name):
     assert len(again) == len(dataset)
     for frame in again.frames:
         same_frame(by_name[frame.file_name], frame)
+
+
+@pytest.mark.parametrize(
+    ("legs", "visible", "box"),
+    [
+        ([40, 70, 1, 42, 90, 1], [2, 0, 0], [10, 5, 60, 45]),
+        ([40, 30, 1, 42, 90, 1], [2, 2, 1], [10, 5, 60, 45]),
+    ],
+)
+def test_labels_are_judged_by_all_their_joints_and_go_on_with_fewer(tmp_path, legs, visible, box):
+    """An athlete whom the picture cuts at the hip, with the skeleton of the legs; and read again as it was written."""
+    joints = ["nose", "left_eye", "right_eye", "left_hip", "left_knee", "left_ankle"]
+    keypoints = [20, 10, 2, 22, 9, 2, 18, 9, 2, 30, 40, 2, *legs]
+    content = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "keypoints": keypoints, "bbox": [10, 5, 50, 40]}],
+        "categories": [{"id": 1, "name": "person", "keypoints": joints}],
+    }
+    (tmp_path / "labels.json").write_text(json.dumps(content))
+    assert len(read_coco(tmp_path / "labels.json")) == 1
+    lower = skeleton_of("legs", joints[3:])
+    dataset = read_coco(tmp_path / "labels.json", lower)
+    (person,) = dataset.frames[0].people
+    assert (person.visibility > 0).tolist() == [v > 0 for v in visible]
+    write_coco(dataset, tmp_path / "again.json")
+    again = read_coco(tmp_path / "again.json", lower)
+    assert again.frames[0].people[0].visibility.tolist() == person.visibility.tolist()
+
+
+def test_a_box_that_holds_none_of_the_joints_that_are_left_is_widened(tmp_path):
+    joints = ["nose", "left_eye", "right_eye", "left_hip", "left_knee"]
+    keypoints = [20, 10, 2, 22, 9, 2, 18, 9, 2, 30, 40, 2, 30, 45, 2]
+    content = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "keypoints": keypoints, "bbox": [15, 5, 10, 10]}],
+        "categories": [{"id": 1, "name": "person", "keypoints": joints}],
+    }
+    (tmp_path / "labels.json").write_text(json.dumps(content))
+    lower = skeleton_of("legs", joints[3:])
+    dataset = read_coco(tmp_path / "labels.json", lower)
+    assert dataset.frames[0].people[0].box.tolist() == [15, 5, 30, 45]
+    assert any("widened" in note for note in dataset.notes)
+    write_coco(dataset, tmp_path / "again.json")
+    assert len(read_coco(tmp_path / "again.json", lower)) == 1

@@ -60,6 +60,14 @@ def test_photos_never_trains_on_the_set_it_tests():
     assert params.split.test == 0, "no frame of the training set may be drawn into the test"
 
 
+def test_photos_takes_the_overrides_that_its_comment_names():
+    params = composed("experiment=photos", "data.sets=[mine]", "split=by_video", "~split.assign.flops")
+    assert (params.data.sets, params.split.assign, params.split.test) == (["mine"], {}, 0.15)
+    assert params.train.image_size == composed("experiment=photos").train.image_size
+    held_out = ("data.sets=[mine,theirs]", "~split.assign.flops", "+split.assign.theirs=test")
+    assert composed("experiment=photos", *held_out).split.assign == {"theirs": "test"}
+
+
 def test_the_default_needs_no_download():
     params = composed()
     assert params.experiment == "demo"
@@ -169,6 +177,39 @@ def test_any_change_in_conf_makes_params_stale(repository, change):
     assert config.check(repository) == []
     change(repository / "conf")
     with pytest.raises(BadInput, match=r"stale.*fosbury config compose"):
+        config.check(repository)
+
+
+@pytest.mark.parametrize("group", [*config.GROUPS, "experiment"])
+@pytest.mark.parametrize("wrong", ["another", None, ""])
+def test_a_file_of_conf_carries_its_own_name(repository, group, wrong):
+    key = "experiment" if group == "experiment" else "name"
+    first = config.options(group, repository)[0]
+    text = (repository / f"conf/{group}/{first}.yaml").read_text(encoding="utf-8")
+    path = repository / f"conf/{group}/gym17.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput, match=rf"conf/{group}/gym17.yaml: says `{key}: {first}`; write `{key}: gym17`"):
+        config.compose([f"{group}=gym17"], repository)
+    path.write_text(text.replace(f"{key}: {first}\n", f"{key}: {wrong}\n" if wrong is not None else ""))
+    with pytest.raises(BadInput, match=rf"conf/{group}/gym17.yaml: .*write `{key}: gym17`"):
+        config.compose([], repository)
+    path.write_text(text.replace(f"{key}: {first}\n", f"{key}: gym17\n"))
+    values = config.compose([f"{group}=gym17"], repository)
+    params = config.parse_params(values)
+    assert config.overrides_in_effect(params, values, repository)[1:] == []
+
+
+@pytest.mark.parametrize("text", ["- 1\n", "", ": ["])
+def test_a_file_of_conf_that_is_no_mapping_is_named(repository, text):
+    (repository / "conf/train/mine.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput, match=r"conf/train/mine.yaml"):
+        config.compose([], repository)
+
+
+@pytest.mark.parametrize("override", ["skeleton.name=gym", "~skeleton.name", "train.name=gym"])
+def test_a_name_that_no_file_has_is_answered_in_one_sentence(repository, override):
+    config.write_params([override], root=repository)
+    with pytest.raises(BadInput, match=r"params.yaml: (skeleton|train).name is .*no such file"):
         config.check(repository)
 
 

@@ -132,7 +132,7 @@ def test_unknown_kind_of_quantisation(tmp_path):
         ("Manifest.json", b"{", "Manifest.json: is damaged"),
         ("Manifest.json", b'{"itemInfoEntries": {}, "rootModelIdentifier": "a"}', "Manifest.json: is damaged"),
         ("Manifest.json", b"[]", "Manifest.json: is damaged"),
-        ("Manifest.json", None, "Manifest.json: is not there"),
+        ("Manifest.json", None, "Manifest.json: does not exist"),
         (MODEL, b"", "model.mlmodel: is empty"),
         (MODEL, b"\xff" * 50, "model.mlmodel: is damaged"),
         (MODEL, b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),

@@ -10,7 +10,7 @@ from PIL import Image
 
 from fosbury.errors import BadInput
 from fosbury.media.files import unsafe_name
-from fosbury.media.image import image_size, read_image, write_image
+from fosbury.media.image import image_size, read_image, readable_name, true_suffix, write_image
 
 SCENE = np.zeros((48, 32, 3), np.uint8)
 SCENE[:24, :16] = 255, 0, 0
@@ -157,3 +157,22 @@ def test_the_real_lfs_pointer_is_known_for_what_it_is(shared, tmp_path):
     shutil.copyfile(shared / "videos" / "nemesisAb19_video_LFSPOINTER.MOV", tmp_path / "a.jpg")
     with pytest.raises(BadInput, match="Git LFS pointer"):
         read_image(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "readable"),
+    [
+        ("a/im.jfif", "JPEG", "a/im.jpg"),
+        ("im.jpe", "JPEG", "im.jpg"),
+        ("photo", "JPEG", "photo.jpg"),
+        ("im.17", "PNG", "im.17.png"),
+        ("im.gif", "GIF", "im.png"),
+        ("im.JPG", "GIF", "im.png"),
+        ("im.png", "JPEG", "im.png"),
+        ("IM.JPEG", "JPEG", "IM.JPEG"),
+        ("im.dib", "BMP", "im.bmp"),
+    ],
+)
+def test_names_get_a_suffix_that_trainers_read_by_what_the_picture_is(tmp_path, name, kind, readable):
+    Image.new("RGB", (12, 12)).save(tmp_path / "x", kind)
+    assert readable_name(name, true_suffix(tmp_path / "x")) == readable

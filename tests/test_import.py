@@ -5,6 +5,7 @@ import json
 import os
 import stat
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,17 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
+from fosbury.dataset.merge import merge
 from fosbury.errors import BadInput, BadInputs
 from fosbury.formats.coco import read_coco, skeleton_of
 from fosbury.formats.importing import import_coco
 from fosbury.formats.sets import annotations_of_sets, annotations_report, extract_sets, find_sets
+from fosbury.media.extract import extract_clips
 from fosbury.media.image import read_image
 from fosbury.media.video import write_video
 from fosbury.stages import annotations as annotations_stage
 from fosbury.stages import frames as frames_stage
+from fosbury.stages.running import run
 
 ROOT = Path(__file__).parents[1]
 JOINTS = ["Nose", "Left Hip", "Right Hip"]
@@ -233,6 +237,127 @@ class TestImport:
             import_coco(stills(tmp_path / "mine"), tmp_path / "none", "club", raw)
 
 
+class TestClipsThatComeAsPictures:
+    @staticmethod
+    def units(raw, names=("club",)):
+        return {name: read_coco(raw / name / "annotations.json").frames for name in names}
+
+    @pytest.fixture
+    def frames(self, tmp_path):
+        videos = [clip(tmp_path / "clips" / f"{name}.mp4", count) for name, count in (("jump", 12), ("other", 8))]
+        list(extract_clips(videos, tmp_path / "frames", every=4))
+        return tmp_path / "frames"
+
+    @pytest.mark.parametrize("flat", [False, True])
+    def test_frames_of_ours_get_their_clip_and_time_back(self, tmp_path, raw, frames, flat):
+        """From frames to data set as the README says it, though the tool's export knows file names alone."""
+        names = [f"jump/{n:06d}.jpg" for n in (0, 4, 8)] + [f"other/{n:06d}.jpg" for n in (0, 4)]
+        if flat:
+            frames, names = frames / "jump", [name.removeprefix("jump/") for name in names[:3]]
+        path = write(tmp_path / "export.json", labels(names))
+        summary = import_coco(path, frames, "club", raw)
+        assert summary.videos == (1 if flat else 2)
+        assert "frames of" in summary.notes[0] and "jump.mp4" in summary.notes[0]
+        found = read_coco(raw / "club/annotations.json", images=raw / "club/images").frames
+        assert [(f.video, f.frame, f.timestamp_ms) for f in found[:3]] == [
+            ("jump.mp4", 0, 0), ("jump.mp4", 4, 160), ("jump.mp4", 8, 320),
+        ]  # fmt: skip
+        extract_sets(raw, None, tmp_path / "out")
+        assert everything(tmp_path / "out") == []
+        (dataset,) = annotations_of_sets(raw, ".", None, "out", SKELETON).values()
+        assert {frame.unit for frame in dataset.frames} == ({"jump.mp4"} if flat else {"jump.mp4", "other.mp4"})
+        assert [frame.timestamp_ms for frame in dataset.frames[:3]] == [0, 160, 320]
+        assert read_image(raw / dataset.frames[2].file_name).mean() == pytest.approx(140, abs=3)
+
+    def test_two_clips_of_one_name_stay_two_and_one_frame_twice_is_refused(self, tmp_path, raw):
+        for day, count in (("mon", 12), ("tue", 8), ("wed", 8)):
+            list(extract_clips([clip(tmp_path / day / "jump.mp4", count)], tmp_path / "frames" / day, every=4))
+        names = ["mon/jump/000000.jpg", "tue/jump/000000.jpg"]
+        import_coco(write(tmp_path / "a.json", labels(names)), tmp_path / "frames", "club", raw)
+        assert len({frame.unit for frame in self.units(raw)["club"]}) == 2
+        again = write(tmp_path / "b.json", labels(["tue/jump/000000.jpg", "wed/jump/000000.jpg"]))
+        with pytest.raises(BadInputs, match=r"are both frame 0 of jump\.mp4"):
+            import_coco(again, tmp_path / "frames", "bad", raw)
+
+    @pytest.mark.parametrize(
+        ("names", "groups"),
+        [
+            (["frame_000012.png", "frame_000013.png"], ["club", "club"]),
+            (["a/frame_000012.png", "b/frame_000012_1.png"], ["club/a", "club/b"]),
+            (["a_frame_000012.jpg", "b_frame_000012.jpg"], ["club/a", "club/b"]),
+            (["a_mp4-0012_jpg.rf.0a1B.jpg", "b_mov-0012_jpg.rf.ff.jpg"], ["club/a", "club/b"]),
+            (["jump/000012.jpg", "landing/000012.jpg"], ["club/jump", None]),
+            (["im0001.jpg", "000000000785.jpg"], [None, None]),
+        ],
+    )
+    def test_names_of_frames_tell_a_group(self, tmp_path, raw, names, groups):
+        for name in names:
+            picture(tmp_path / "x/images" / name)
+        write(tmp_path / "x/annotations.json", labels(names))
+        summary = import_coco(tmp_path / "x", name="club", root=raw)
+        assert [frame.group for frame in self.units(raw)["club"]] == groups
+        assert any("make" in note and "groups" in note for note in summary.notes) == any(groups)
+
+    def test_roboflow_deals_the_frames_of_a_clip_over_its_subsets_and_cvat_does_not(self, tmp_path, raw):
+        for subset in ("train", "valid"):
+            name = f"jump_mp4-000{len(subset)}_jpg.rf.ab.jpg"
+            picture(tmp_path / "rf" / subset / name)
+            write(tmp_path / "rf" / subset / "_annotations.coco.json", labels([name]))
+            picture(tmp_path / "cvat/images" / subset / "frame_000001.png")
+            path = tmp_path / f"cvat/annotations/person_keypoints_{subset}.json"
+            write(path, labels(["frame_000001.png"]))
+        for name in ("rf", "cvat"):
+            import_coco(tmp_path / name, name=name, root=raw)
+        found = self.units(raw, ("rf", "cvat"))
+        assert {frame.unit for frame in found["rf"]} == {"rf/jump"}
+        assert {frame.unit for frame in found["cvat"]} == {"cvat/train", "cvat/valid"}
+
+    def test_groups_of_two_sets_are_not_one(self, tmp_path, raw):
+        picture(tmp_path / "x/images/frame_000012.png")
+        write(tmp_path / "x/annotations.json", labels(["frame_000012.png"]))
+        for name in ("one", "two"):
+            import_coco(tmp_path / "x", name=name, root=raw)
+        sets = {name: read_coco(raw / name / "annotations.json") for name in ("one", "two")}
+        sets["two"] = replace(sets["two"], frames=(replace(sets["two"].frames[0], file_name="other.png"),))
+        assert len({frame.unit for frame in merge(sets).frames}) == 2
+
+    @pytest.mark.parametrize(("by", "units"), [("auto", 24), ("file", 24), ("folder", 3), ("set", 1)])
+    def test_the_person_says_which_pictures_belong_together(self, tmp_path, raw, by, units):
+        names = [f"{folder}/{letter}.jpg" for folder in ("a", "b", "c") for letter in "qrstuvwx"]
+        stills(tmp_path / "mine", names)
+        summary = import_coco(tmp_path / "mine", name="club", root=raw, group_by=by)
+        assert len({frame.unit for frame in self.units(raw)["club"]}) == units
+        assert any("its own group" in note for note in summary.notes) == (by == "auto")
+
+
+class TestPicturesThatTrainersPassOver:
+    def test_names_get_a_suffix_by_content(self, tmp_path, raw):
+        names = ["a.jfif", "a.jpg", "b.gif", "c", "d.PNG"]
+        folder = tmp_path / "mine"
+        for shade, (name, kind) in enumerate(zip(names, ("JPEG", "JPEG", "GIF", "PNG", "PNG"), strict=True)):
+            (folder / "images").mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (64, 48), (40 * shade, 0, 0)).save(folder / "images" / name, kind)
+        write(folder / "annotations.json", labels(names))
+        summary = import_coco(folder, name="club", root=raw)
+        there = read_coco(raw / "club/annotations.json", images=raw / "club/images").frames
+        assert sorted(frame.file_name for frame in there) == ["a.jpg", "a~.jpg", "b.png", "c.png", "d.PNG"]
+        assert Image.open(raw / "club/images/b.png").format == "PNG"
+        for frame in there:
+            shade = read_image(raw / "club/images" / frame.file_name)[0, 0, 0]
+            assert round(shade / 40) + 1 == frame.people[0].keypoints[0, 0], "the picture goes with its labels"
+        assert any("b.gif is now b.png" in note for note in summary.notes)
+
+    def test_pictures_that_are_too_small_are_refused(self, tmp_path, raw):
+        picture(tmp_path / "mine/images/a.png", (64, 48))
+        picture(tmp_path / "mine/images/b.png", (64, 9))
+        content = labels(["a.png", "b.png"])
+        content["images"][1]["height"] = 9
+        content["annotations"][1] |= {"keypoints": [5, 5, 2, 10, 8, 2, 12, 8, 2]}
+        write(tmp_path / "mine/annotations.json", content)
+        with pytest.raises(BadInputs, match=r"b\.png: is 64x9: pictures under 10 pixels"):
+            import_coco(tmp_path / "mine", name="club", root=raw)
+
+
 class TestArchivesOfStrangers:
     @pytest.mark.parametrize(
         "name", ["../outside.json", "/etc/outside.json", "a/../../outside.json", "a\\outside.json", "C:/outside.json"]
@@ -280,16 +405,33 @@ class TestArchivesOfStrangers:
 
 
 class TestFrames:
-    def test_labelled_frames_only_and_every_nth_of_an_unlabelled_clip(self, tmp_path):
+    def test_labelled_frames_only_and_every_nth_of_a_set_without_labels(self, tmp_path):
         clips(tmp_path / "src/club", jump=[3, 5])
-        clip(tmp_path / "src/club/videos/new.MP4")
-        manifests = extract_sets(tmp_path / "src", None, tmp_path / "out", every=5)
-        assert everything(tmp_path / "out") == [
-            "club/jump/000003.jpg", "club/jump/000005.jpg", "club/jump/frames.json",
-            "club/new/000000.jpg", "club/new/000005.jpg", "club/new/000010.jpg", "club/new/frames.json",
-        ]  # fmt: skip
-        assert [manifest.video for manifest in manifests["club"]] == ["jump.mp4", "new.MP4"]
+        clip(tmp_path / "src/club/videos/unlabelled.mp4")
+        clip(tmp_path / "src/fresh/videos/new.MP4")
+        manifests = extract_sets(tmp_path / "src", None, tmp_path / "out", every=1)
+        assert everything(tmp_path / "out/club") == ["jump/000003.jpg", "jump/000005.jpg", "jump/frames.json"]
+        assert len(everything(tmp_path / "out/fresh/new")) == 13
+        assert [manifest.video for manifest in manifests["club"]] == ["jump.mp4"]
         assert read_image(tmp_path / "out/club/jump/000005.jpg").mean() == pytest.approx(95, abs=3)
+        extract_sets(tmp_path / "src", None, tmp_path / "out", every=5)
+        assert everything(tmp_path / "out/fresh/new") == ["000000.jpg", "000005.jpg", "000010.jpg", "frames.json"]
+
+    @pytest.mark.parametrize("every", [1, 2, 3])
+    def test_the_frames_that_are_extracted_are_those_that_are_kept(self, tmp_path, every):
+        source = clips(tmp_path / "src/club", jump=[9, 1, 4, 3, 7], other=[2, 8])
+        content = json.loads((source / "annotations.json").read_text())
+        content["annotations"][2]["keypoints"][3:] = [0] * 6
+        content["annotations"].pop()
+        write(source / "annotations.json", content)
+        picture(source / "images/jump/000001.jpg")
+        extract_sets(tmp_path / "src", None, tmp_path / "frames", every=every)
+        hips = skeleton_of("hips", ["left_hip", "right_hip"])
+        (dataset,) = annotations_of_sets(tmp_path, "src", None, "frames", hips, every).values()
+        used = {frame.file_name for frame in dataset.frames if frame.file_name.startswith("frames/")}
+        made = {path.relative_to(tmp_path).as_posix() for path in (tmp_path / "frames").rglob("*.jpg")}
+        assert used <= made
+        assert made - used <= {"frames/club/jump/000004.jpg"}, "it has a nose, which this skeleton lacks"
 
     def test_one_more_clip_costs_one_more_clip_and_a_lost_one_goes(self, tmp_path):
         source, out = clips(tmp_path / "src/club", jump=[3], other=[1]).parent, tmp_path / "out"
@@ -333,6 +475,9 @@ class TestFrames:
         picture(tmp_path / "src/a/images/jump/000003.jpg")
         extract_sets(tmp_path / "src", None, tmp_path / "out")
         assert everything(tmp_path / "out") == ["a/jump/000005.jpg", "a/jump/frames.json"]
+        picture(tmp_path / "src/a/images/jump/000005.jpg")
+        extract_sets(tmp_path / "src", None, tmp_path / "out")
+        assert everything(tmp_path / "out") == []
 
     def test_sets_are_found_by_name(self, tmp_path):
         for name in ("b", "a", ".partial"):
@@ -405,27 +550,33 @@ class TestAnnotations:
         assert "images without labelled joints, left out (1): b.jpg" in report
 
 
+def left(stage):
+    with pytest.raises(SystemExit) as exit:
+        run(stage.main)
+    return exit.value.code
+
+
 def test_the_stages_run_from_params_and_answer_bad_input_in_words(tmp_path, monkeypatch, capsys):
     params = OmegaConf.load(ROOT / "params.yaml")
     params.data.source, params.data.sets, params.data.every = "data/raw", None, 1
     params.skeleton = OmegaConf.load(ROOT / "conf/skeleton/lsp14.yaml")
     OmegaConf.save(params, tmp_path / "params.yaml")
     monkeypatch.chdir(tmp_path)
-    assert frames_stage.main() == 2
+    assert left(frames_stage) == 2
     assert "data/raw: holds no labelled set" in capsys.readouterr().err
     joints = list(params.skeleton.joints)
     clips(tmp_path / "data/raw/club", jump=[3, 5])
     labelled = labels(["jump/000003.jpg", "jump/000005.jpg"], joints=joints, video=["jump.mp4"] * 2, frame=[3, 5])
     write(tmp_path / "data/raw/club/annotations.json", labelled)
-    assert annotations_stage.main() == 2
+    assert left(annotations_stage) == 2
     assert "data/frames/club/jump/000003.jpg" in capsys.readouterr().err
-    assert frames_stage.main() == 0
-    assert annotations_stage.main() == 0
+    assert left(frames_stage) == 0
+    assert left(annotations_stage) == 0
     dataset = read_coco("data/annotations/club.json", images=".")
     assert len(dataset) == 2 and dataset.skeleton.joints == tuple(joints)
     assert "| club | 2 | 1 | 2 |" in Path("reports/annotations.md").read_text()
     first = Path("data/annotations/club.json").read_bytes()
-    assert annotations_stage.main() == 0
+    assert left(annotations_stage) == 0
     assert Path("data/annotations/club.json").read_bytes() == first
 
 
@@ -434,7 +585,8 @@ def test_the_stages_run_from_params_and_answer_bad_input_in_words(tmp_path, monk
 def test_real_sets_of_photographs_go_in_cleanly(shared, raw, name, frames, joints):
     summary = import_coco(shared / name, name=name, root=raw)
     assert (summary.frames, summary.people, summary.joints) == (frames, frames, joints)
-    assert summary.notes == (() if name == "flops" else summary.notes[:1])
+    assert f"each of {frames} pictures is its own group" in summary.notes[0]
+    assert len(summary.notes) == (1 if name == "flops" else 2)
     assert len(list((raw / name / "images").iterdir())) == frames
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,19 @@ def test_athletes_are_shared_by_a_clip_unless_it_shows_several_people_at_once():
     assert len(numbers) == 8
     assert len(set(numbers)) == 7
     assert sorted(set(numbers)) == list(range(7))
+
+
+def test_a_bystander_without_joints_does_not_part_the_frames_of_an_athlete():
+    someone, bystander = person([[0.0, 0.0], [1.0, 1.0]]), person([[0.0, 0.0], [1.0, 1.0]])
+    bystander = replace(bystander, visibility=np.zeros_like(bystander.visibility))
+    frames = (
+        Frame("a/1.jpg", 9, 9, (someone, bystander), video="a.mp4", frame=1),
+        Frame("a/2.jpg", 9, 9, (bystander, someone), video="a.mp4", frame=2),
+        Frame("a/3.jpg", 9, 9, (someone,), video="a.mp4", frame=3),
+    )
+    numbers = athletes(Dataset(skeleton("coco17"), frames)).tolist()
+    assert numbers[0] == numbers[3] == numbers[4]
+    assert len({numbers[0], numbers[1], numbers[2]}) == 3
 
 
 # Matching

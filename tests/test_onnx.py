@@ -1,6 +1,7 @@
 """ONNX files: what is written, what is read, what is refused."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -74,7 +75,8 @@ def test_its_poses_are_those_that_ultralytics_reads_from_it(file):
     for pose, box, joints in zip(ours, theirs.boxes, theirs.keypoints, strict=True):
         np.testing.assert_allclose(pose.score, box.conf[0], atol=1e-5)
         np.testing.assert_allclose(pose.box, box.xyxy[0], atol=0.01)
-        np.testing.assert_allclose(pose.keypoints, joints.xy[0], atol=0.01)
+        inside = np.clip(pose.keypoints, 0, (120, 50))  # where Ultralytics moves a joint beyond the edge
+        np.testing.assert_allclose(inside, joints.xy[0], atol=0.01)
 
 
 def test_two_exports_have_the_same_bytes(file, tmp_path):
@@ -156,8 +158,19 @@ def test_damaged_files_are_refused(file, tmp_path):
     with pytest.raises(BadInput, match=r"suffix '\.tflite'.*\.pt, \.onnx, \.mlpackage"):
         load_model(tmp_path / "model.tflite")
     (tmp_path / "folder.onnx").mkdir()
-    with pytest.raises(BadInput, match="is not a file"):
+    with pytest.raises(BadInput, match="is a folder"):
         load_model(tmp_path / "folder.onnx")
+
+
+def test_an_onnx_file_answers_without_torch(file):
+    code = (
+        "import sys, numpy as np\n"
+        "from fosbury.models import load_model\n"
+        "load_model(sys.argv[1]).predict([np.zeros((64, 64, 3), np.uint8)])\n"
+        "print([name for name in ('torch', 'ultralytics', 'coremltools') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
 def test_another_kind_of_network_is_refused(tmp_path):

@@ -1,5 +1,6 @@
 """Phases: what a person said comes first, and geometry gives the answers worked out by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,9 +67,22 @@ def test_labels_of_a_person_win():
     assert phases(frames) == [*EXPECTED[:21], "takeoff", *EXPECTED[22:]]
 
 
-def test_without_timestamps_the_frame_number_tells_the_time():
-    frames = [Frame(**{**vars(frame), "timestamp_ms": None}) for frame in jump()]
+def test_without_timestamps_the_frame_number_tells_the_time_and_a_note_the_assumption():
+    frames = [replace(frame, timestamp_ms=None) for frame in jump()]
     assert phases(frames) == EXPECTED
+    notes = assign_phases(Dataset(STICK, tuple(frames))).notes
+    assert notes[1:] == ("clips without times, assumed 25 frames a second for their phases (1): clip.mp4",)
+    assert len(assign_phases(Dataset(STICK, tuple(jump()))).notes) == 1
+
+
+@pytest.mark.parametrize("untimed", [[0], [35], [20], [0, 1, 2, 17, 18, 19, 34, 35], range(2, 36)])
+def test_frames_without_a_time_get_it_from_the_rate_of_the_others(untimed):
+    """The jump at 100 frames a second, of which every fourth frame is labelled."""
+    frames = [
+        replace(f, frame=4 * f.frame, timestamp_ms=None if f.frame in untimed else f.timestamp_ms) for f in jump()
+    ]
+    assert phases(frames) == EXPECTED
+    assert len(assign_phases(Dataset(STICK, tuple(frames))).notes) == 1
 
 
 def test_one_wrong_label_in_the_approach_is_no_arch():
@@ -129,6 +143,19 @@ def test_the_largest_person_is_the_athlete():
 
 def test_folder_of_a_still_is_a_label():
     assert phases([still(90, "set/Landing/im.jpg"), still(90, "set/other/im.jpg")]) == ["landing", "arch"]
+
+
+@pytest.mark.parametrize(
+    ("name", "phase"),
+    [
+        ("data/raw/flight/images/x.jpg", "arch"),
+        ("data/raw/flight/images/landing/x.jpg", "landing"),
+        ("data/raw/flight/images/landing/images/x.jpg", "landing"),
+        ("data/images/takeoff/flight/images/x.jpg", "arch"),
+    ],
+)
+def test_the_name_of_a_set_or_of_a_folder_above_it_is_no_label(name, phase):
+    assert phases([replace(still(90, name), source="flight")]) == [phase]
 
 
 def test_an_unknown_label_is_named():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fosbury.pose import Dataset, Frame, Person, midpoint, trunk_tilt
+from fosbury.pose import Dataset, Frame, Person, midpoint, tilt_bins, trunk_tilt
 
 HIPS, SHOULDERS = ("left_hip", "right_hip"), ("left_shoulder", "right_shoulder")
 
@@ -76,3 +76,9 @@ def test_choosing_frames_keeps_their_order_and_wants_an_answer_for_each(skeleton
     assert chosen.notes == ("note",)
     with pytest.raises(ValueError):
         dataset.where([True])
+
+
+def test_an_edge_belongs_to_the_tilt_bin_above_it():
+    tilts = np.array([0.0, 29.9, 30.0, 89.9, 90.0, 180.0, np.nan])
+    assert tilt_bins(tilts, "?").tolist() == ["0-30", "0-30", "30-60", "60-90", "90-120", "150-180", "?"]
+    assert tilt_bins(np.array([]), "?").tolist() == []

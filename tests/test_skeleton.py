@@ -82,9 +82,34 @@ def test_names_that_differ_in_separators_and_case_are_the_same(name, place, sepa
         ({"bones": [["nose", "tail"]]}, "'bones' names unknown joint 'tail'"),
         ({"trunk": {"hips": ["waist"]}}, "'trunk.hips' names unknown joint 'waist'"),
         ({"limbs": [["nose", "tail", 0.2]]}, "'limbs' names unknown joint 'tail'"),
+        ({"joints": "nose"}, "'joints' is 'nose'; write a list"),
+        ({"joints": 17}, "'joints' is 17; write a list"),
+        ({"sigmas": {**GOOD["sigmas"], "nose": "abc"}}, "'sigmas.nose' holds 'abc'; write a number"),
+        ({"sigmas": {**GOOD["sigmas"], "nose": None}}, "'sigmas.nose' holds None"),
+        ({"sigmas": {**GOOD["sigmas"], "nose": float("inf")}}, "no positive OKS sigma for nose"),
+        ({"sigmas": [0.1, 0.1, 0.09, 0.09, 0.03]}, "'sigmas' is not a mapping"),
+        ({"pairs": [["left_hip"]]}, "'pairs' holds ['left_hip']; write it as [left, right]"),
+        ({"pairs": ["left_hip"]}, "'pairs' holds 'left_hip'"),
+        ({"pairs": {"left_hip": "right_hip"}}, "'pairs' is {'left_hip': 'right_hip'}; write a list"),
+        ({"bones": [["nose", "left_hip", "right_hip"]]}, "'bones' holds ['nose', 'left_hip', 'right_hip']"),
+        ({"trunk": ["nose", "left_hip"]}, "'trunk' is not a mapping"),
+        ({"trunk": {"shoulders": "nose"}}, "'trunk.shoulders' is 'nose'; write a list"),
+        ({"limbs": [["left_hip", "left_knee"]]}, "'limbs' holds ['left_hip', 'left_knee']; write it as [joint, joint"),
+        ({"limbs": [["left_hip", "left_knee", "long"]]}, "'limbs' holds 'long'; write a number"),
+        ({"limbs": [["left_hip", "left_knee", 0]]}, "left_hip and left_knee with a share of 0"),
+        ({"limbs": [["left_hip", "left_knee", -0.2]]}, "with a share of -0.2"),
+        ({"limbs": [["left_hip", "left_knee", 24.5]]}, "with a share of 24.5"),
+        ({"limbs": [["left_hip", "left_knee", float("nan")]]}, "with a share of nan"),
+        ({"limbs": [["left_hip", "left_hip", 0.2]]}, "'limbs' joins left_hip and left_hip; name two joints"),
     ],
 )
 def test_a_wrong_skeleton_is_refused_and_named(change, problem):
     with pytest.raises(BadInput, match=re.escape(problem)) as caught:
         Skeleton.from_mapping({**GOOD, **change}, where="mine.yaml")
     assert str(caught.value).startswith("mine.yaml: ")
+
+
+@pytest.mark.parametrize("mapping", [["nose"], "nose", None])
+def test_what_is_no_mapping_is_no_skeleton(mapping):
+    with pytest.raises(BadInput, match=r"mine.yaml: is not a mapping"):
+        Skeleton.from_mapping(mapping, where="mine.yaml")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from fractions import Fraction
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -15,9 +16,21 @@ import pytest
 from fosbury.errors import BadInput
 from fosbury.media.extract import extract, read_manifest
 from fosbury.media.image import read_image
-from fosbury.media.video import probe, read_frames, write_video
+from fosbury.media.video import decode, probe, to_image, write_video
 
 COLOURS = np.array([[220, 40, 40], [40, 200, 40], [40, 40, 220], [200, 200, 40]], np.uint8)
+
+
+class Shown(NamedTuple):
+    """A frame as a person sees it."""
+
+    index: int
+    timestamp_ms: float
+    image: np.ndarray
+
+
+def frames_of(path, **options):
+    return (Shown(index, time_ms, to_image(frame)) for index, time_ms, frame in decode(path, **options))
 
 
 def quarters(width=64, height=48):
@@ -32,7 +45,7 @@ def counted(count, width=64, height=48):
 
 
 def numbers(path, **options):
-    return [round((float(frame.image.mean()) - 16) / 5) for frame in read_frames(path, **options)]
+    return [round((float(frame.image.mean()) - 16) / 5) for frame in frames_of(path, **options)]
 
 
 def nearest_colours(image):
@@ -68,7 +81,7 @@ def with_matrix(path, a, b, c, d):
 
 def test_what_is_written_is_read(tmp_path):
     write_video(tmp_path / "a.mp4", counted(30), 25)
-    frames = list(read_frames(tmp_path / "a.mp4"))
+    frames = list(frames_of(tmp_path / "a.mp4"))
     assert [frame.index for frame in frames] == list(range(30))
     assert [frame.timestamp_ms for frame in frames] == [40.0 * index for index in range(30)]
     assert numbers(tmp_path / "a.mp4") == list(range(30))
@@ -80,7 +93,7 @@ def test_what_is_written_is_read(tmp_path):
 
 def test_colours_survive(tmp_path):
     write_video(tmp_path / "a.mp4", [quarters()] * 3, 25, crf=10)
-    image = next(read_frames(tmp_path / "a.mp4")).image.astype(int)
+    image = next(frames_of(tmp_path / "a.mp4")).image.astype(int)
     assert np.abs(image[12, 16] - COLOURS[0]).max() < 12
     assert np.abs(image[36, 48] - COLOURS[3]).max() < 12
 
@@ -95,7 +108,7 @@ def test_writing_twice_gives_the_same_bytes_without_a_date_or_a_leftover(tmp_pat
         contents.add((tmp_path / "a.mp4").read_bytes())
         dirt = [rng.integers(0, 255, (int(size), 640), dtype=np.uint8) for size in rng.integers(1, 900, 20)]
         del dirt
-        assert len(list(read_frames(tmp_path / "a.mp4"))) == 30
+        assert len(list(frames_of(tmp_path / "a.mp4"))) == 30
         time.sleep(1.1 if attempt == 0 else 0)
     assert len(contents) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
@@ -133,7 +146,7 @@ def test_some_frames_can_be_chosen(tmp_path):
 def test_rotation_and_mirroring_of_the_container_are_applied(tmp_path, matrix, rotation, shown):
     path = tmp_path / "a.mp4"
     write_video(path, [quarters()] * 3, 25, crf=5)
-    image = next(read_frames(with_matrix(path, *matrix))).image
+    image = next(frames_of(with_matrix(path, *matrix))).image
     info = probe(path)
     assert nearest_colours(image) == shown
     assert (info.height, info.width) == image.shape[:2] == ((64, 48) if matrix[0] == 0 else (48, 64))
@@ -143,13 +156,13 @@ def test_rotation_and_mirroring_of_the_container_are_applied(tmp_path, matrix, r
 def test_a_matrix_of_odd_angles_is_not_applied(tmp_path):
     path = tmp_path / "a.mp4"
     write_video(path, [quarters()] * 3, 25, crf=5)
-    assert nearest_colours(next(read_frames(with_matrix(path, 0.8, 0.6, -0.6, 0.8))).image) == [0, 1, 2, 3]
+    assert nearest_colours(next(frames_of(with_matrix(path, 0.8, 0.6, -0.6, 0.8))).image) == [0, 1, 2, 3]
 
 
 def test_variable_frame_rate_keeps_every_frame_at_its_own_time(tmp_path):
     pts = [0, 33, 66, 140, 150, 260, 300, 301, 500, 533]
     path = encode(tmp_path / "a.mkv", counted(10), pts)
-    assert [frame.timestamp_ms for frame in read_frames(path)] == pts
+    assert [frame.timestamp_ms for frame in frames_of(path)] == pts
     assert numbers(path) == list(range(10))
     assert probe(path).fps == pytest.approx(9 / 0.533)
 
@@ -160,7 +173,7 @@ def test_time_counts_from_the_first_frame(tmp_path, suffix, first):
     path = encode(tmp_path / f"a{suffix}", counted(10), pts, avoid_negative_ts="disabled")
     with av.open(str(path)) as container:
         assert next(container.decode(video=0)).pts != 0
-    assert [frame.timestamp_ms for frame in read_frames(path)] == [40.0 * index for index in range(10)]
+    assert [frame.timestamp_ms for frame in frames_of(path)] == [40.0 * index for index in range(10)]
     assert numbers(path) == list(range(10))
 
 
@@ -170,7 +183,7 @@ def test_timestamps_in_decoding_order_are_put_right_and_noted(tmp_path):
         raw = [frame.pts for frame in container.decode(video=0)]
     assert raw != sorted(set(raw))
     notes = []
-    times = [frame.timestamp_ms for frame in read_frames(path, notes=notes)]
+    times = [frame.timestamp_ms for frame in frames_of(path, notes=notes)]
     assert times == sorted(set(times))
     assert np.abs(np.diff(times) - 40).max() <= 80
     assert numbers(path) == list(range(20))
@@ -180,7 +193,7 @@ def test_timestamps_in_decoding_order_are_put_right_and_noted(tmp_path):
 def test_a_raw_stream_without_timestamps_is_timed_by_its_rate(tmp_path):
     path = encode(tmp_path / "a.h264", counted(10), range(10), time_base=Fraction(1, 25))
     assert numbers(path) == list(range(10))
-    times = [frame.timestamp_ms for frame in read_frames(path)]
+    times = [frame.timestamp_ms for frame in frames_of(path)]
     assert len(set(np.diff(times).round(3))) == 1 and times[0] == 0
 
 
@@ -194,7 +207,7 @@ def test_a_clip_that_is_cut_off_gives_what_decodes_and_says_so(tmp_path):
     assert info.declared_frames == 40
     assert any("header claims 40 frames" in note for note in info.notes)
     notes = []
-    frames = list(read_frames(tmp_path / "cut.mp4", notes=notes))
+    frames = list(frames_of(tmp_path / "cut.mp4", notes=notes))
     assert [frame.index for frame in frames] == list(range(info.frames))
     assert tuple(notes) == info.notes
 
@@ -223,7 +236,7 @@ def test_what_is_no_clip_is_refused_by_name(tmp_path, content, problem):
     write_video(tmp_path / "other.mp4", counted(3), 25)
     path = tmp_path / "clip 1.MOV"
     path.write_bytes(content)
-    for read in (probe, lambda path: list(read_frames(path))):
+    for read in (probe, lambda path: list(frames_of(path))):
         with pytest.raises(BadInput, match=problem) as caught:
             read(path)
         assert "clip 1.MOV" in str(caught.value)
@@ -265,7 +278,7 @@ REAL = {
 def test_real_clips_decode_upright_and_whole(shared, name):
     info = probe(shared / "videos" / name)
     assert (info.width, info.height, info.frames, info.codec) == REAL[name]
-    first = next(read_frames(shared / "videos" / name))
+    first = next(frames_of(shared / "videos" / name))
     assert first.image.shape == (info.height, info.width, 3)
     assert first.timestamp_ms == 0
     assert first.image.std() > 5
@@ -276,7 +289,7 @@ def test_the_real_phone_clip_is_turned_and_its_header_caught_lying(shared):
     info = probe(shared / "videos" / "gebiro_video.MOV")
     assert info.rotation == 90
     assert info.declared_frames == 67 and info.notes == ("the header claims 67 frames, 66 decode",)
-    times = [frame.timestamp_ms for frame in read_frames(shared / "videos" / "gebiro_video.MOV")]
+    times = [frame.timestamp_ms for frame in frames_of(shared / "videos" / "gebiro_video.MOV")]
     assert times == sorted(set(times))
 
 
@@ -340,6 +353,27 @@ class TestExtract:
         assert (tmp_path / "jump" / "000010.jpg").exists()
         (tmp_path / "jump" / "frames.json").write_text(json.dumps({"version": 1}))
         assert extract(clip, tmp_path / "jump", every=5).frames == [0, 5, 10, 15]
+
+    def test_files_of_others_do_not_make_it_anew_and_are_kept_where_asked(self, clip, tmp_path):
+        extract(clip, tmp_path / "jump", every=5)
+        (tmp_path / "jump" / "labels.json").write_text("dear")
+        before = self.state(tmp_path / "jump")
+        extract(clip, tmp_path / "jump", every=5)
+        with pytest.raises(BadInput, match=r"jump: is to be made anew and holds other files \(labels\.json\)"):
+            extract(clip, tmp_path / "jump", every=4, keep_others=True)
+        assert self.state(tmp_path / "jump") == before
+        extract(clip, tmp_path / "jump", every=4)
+        assert not (tmp_path / "jump" / "labels.json").exists()
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"frames": ["0"]}, {"frames": [0, 5]}, {"video": "../jump.mp4"}, {"timestamps_ms": [None] * 4}, {"video": 3}],
+    )
+    def test_a_manifest_that_says_nonsense_is_none(self, clip, tmp_path, change):
+        extract(clip, tmp_path / "jump", every=5)
+        path = tmp_path / "jump" / "frames.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | change))
+        assert read_manifest(tmp_path / "jump") is None
 
     def test_a_frame_past_the_end_is_refused_and_the_old_frames_stay(self, clip, tmp_path):
         extract(clip, tmp_path / "jump", only=[1])

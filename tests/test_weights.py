@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from fosbury.errors import BadInput, WorkFailed
-from fosbury.models.weights import fetch_weights, file_sha256, require_weights, source_url
+from fosbury.media.files import sha256_of
+from fosbury.models.weights import fetch_weights, source_url, verified
 
 CONTENT = bytes(range(256)) * 5000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -55,7 +56,7 @@ def test_the_mirror_replaces_the_address(mirror, tmp_path, monkeypatch):
     monkeypatch.setenv("FOSBURY_WEIGHTS_MIRROR", mirror.as_uri() + "/")
     target = tmp_path / "pose.pt"
     assert fetch_weights("https://example.invalid/v8/pose.pt", target, DIGEST) is True
-    assert file_sha256(target) == DIGEST
+    assert sha256_of(target) == DIGEST
     assert source_url("https://example.invalid/v8/pose.pt") == f"{mirror.as_uri()}/pose.pt"
 
 
@@ -96,16 +97,16 @@ def test_only_plain_addresses_are_opened(tmp_path, address):
 
 def test_missing_weights_are_answered_with_the_command(tmp_path):
     with pytest.raises(BadInput, match="run `fosbury fetch yolo11m`"):
-        require_weights(tmp_path / "m.pt", DIGEST, "yolo11m", "https://example.invalid/m.pt")
+        verified(tmp_path / "m.pt", DIGEST, "yolo11m", "https://example.invalid/m.pt")
     with pytest.raises(BadInput, match="put it there"):
-        require_weights(tmp_path / "m.pt", None, "mine", None)
+        verified(tmp_path / "m.pt", None, "mine", None)
 
 
 def test_other_weights_under_an_official_name_are_refused(tmp_path):
     path = tmp_path / "m.pt"
     path.write_bytes(b"something else")
     with pytest.raises(BadInput, match="SHA-256"):
-        require_weights(path, DIGEST, "yolo11m", "https://example.invalid/m.pt")
-    require_weights(path, None, "yolo11m", "https://example.invalid/m.pt")
+        verified(path, DIGEST, "yolo11m", "https://example.invalid/m.pt")
+    assert verified(path, None, "yolo11m", "https://example.invalid/m.pt") == path
     path.write_bytes(CONTENT)
-    require_weights(path, DIGEST, "yolo11m", "https://example.invalid/m.pt")
+    assert verified(str(path), DIGEST, "yolo11m", "https://example.invalid/m.pt") == path

@@ -52,6 +52,15 @@ def data(tmp_path) -> dict[str, Dataset]:
     return {name: Dataset(STICK, tuple(part)) for name, part in frames.items()}
 
 
+def test_pictures_of_every_suffix_are_loaded(tmp_path):
+    frames = []
+    for name, kind in (("a.jfif", "JPEG"), ("b", "PNG"), ("c.gif", "GIF"), ("d.jpg", "GIF"), ("e.jpg", "JPEG")):
+        Image.new("RGB", (100, 80), (len(frames), 0, 0)).save(tmp_path / name, kind)
+        frames.append(Frame(name, 100, 80, (INSIDE,)))
+    part = Dataset(STICK, tuple(frames))
+    assert len(load(write_yolo({"train": part, "val": part}, tmp_path / "yolo", tmp_path), "train")) == 5
+
+
 def load(data_yaml: Path, split: str):
     dataset = pytest.importorskip("ultralytics.data.dataset")
     check = pytest.importorskip("ultralytics.data.utils").check_det_dataset

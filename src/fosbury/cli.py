@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from fosbury.errors import BadInput, BadInputs, WorkFailed
+from fosbury.errors import BadInput, WorkFailed
 
 
 class _Commands(TyperGroup):
@@ -50,6 +50,15 @@ class Format(StrEnum):
 
     auto = "auto"
     coco = "coco"
+
+
+class Group(StrEnum):
+    """What makes one group of stills on `fosbury import`."""
+
+    auto = "auto"
+    folder = "folder"
+    set = "set"
+    file = "file"
 
 
 def _version(wanted: bool) -> None:
@@ -128,12 +137,12 @@ def fetch(
     Example: `fosbury fetch yolo11n yolo11m`
     """
     from fosbury.config import find_root, model_option
-    from fosbury.models.weights import fetch_weights, require_weights
+    from fosbury.models.weights import fetch_weights, verified
 
     root = find_root()
     for option in [model_option(name, root) for name in models]:
         if option.url is None or option.sha256 is None:
-            require_weights(root / option.weights, option.sha256, option.name, option.url)
+            verified(root / option.weights, option.sha256, option.name, option.url)
             fetched = False
         else:
             fetched = fetch_weights(option.url, root / option.weights, option.sha256)
@@ -153,6 +162,9 @@ def import_set(
     drop_bad: Annotated[
         bool, typer.Option("--drop-bad", help="Leave out what has a problem instead of refusing the set.")
     ] = False,
+    group_by: Annotated[
+        Group, typer.Option(help="Pictures that no split may part; auto: frames of clips, as far as their names tell.")
+    ] = Group.auto,
 ) -> None:
     """Bring labelled frames into data/raw, checked as a whole.
 
@@ -162,7 +174,7 @@ def import_set(
     from fosbury.formats.importing import import_coco
 
     root = find_root()
-    done = import_coco(path, images, name, root / "data" / "raw", drop_bad)
+    done = import_coco(path, images, name, root / "data" / "raw", drop_bad, group_by.value)
     folder = done.folder.relative_to(root) if done.folder.is_relative_to(root) else done.folder
     typer.echo(
         f"{folder}: {done.frames} frames, {done.people} people, {done.joints} joints ({done.occluded} occluded), "
@@ -186,39 +198,21 @@ def frames(
 
     Example: `fosbury frames jump1.mov jump2.mp4 -o frames --fps 10`
     """
-    from fosbury.media.extract import extract, read_manifest
-    from fosbury.media.video import probe
+    from fosbury.media.extract import extract_clips
 
-    if every is not None and fps is not None:
-        raise BadInput("--every and --fps", "say the same thing twice", "give one of them")
-    folders = {output / video.stem: video for video in videos}
-    if len(folders) < len(videos):
-        raise BadInput(output, "would get frames of two clips in one folder", "rename a clip or give it alone")
-    for folder in folders:
-        if folder.exists() and read_manifest(folder) is None:
-            raise BadInput(folder, "is in the way and was not made by this command", "move it or choose another -o")
-    problems = []
-    for folder, video in folders.items():
-        try:
-            step = every or (max(1, round(probe(video).fps / fps)) if fps else 1)
-            manifest = extract(video, folder, step, quality)
-        except BadInput as error:
-            problems.append(error)
-            continue
+    for folder, manifest in extract_clips(videos, output, every, fps, quality):
         typer.echo(f"{folder}: {len(manifest.frames)} frames of {manifest.width}x{manifest.height}")
         for note in manifest.notes:
             typer.echo(f"  {note}")
-    if len(problems) == 1:
-        raise problems[0]
-    if problems:
-        raise BadInputs("clips", map(str, problems), "mend them; the others are extracted")
 
 
 @app.command()
 def evaluate(
     model: Annotated[Path, typer.Option(help="A checkpoint (.pt), an ONNX file or a CoreML package.")],
-    annotations: Annotated[Path, typer.Option(help="Labels: a COCO keypoints file.")],
-    images: Annotated[Path, typer.Option(help="Folder that the file names in the labels are relative to.")],
+    annotations: Annotated[Path, typer.Option(help="Labels: a COCO keypoints file, or the folder of a set.")],
+    images: Annotated[
+        Path | None, typer.Option(help="Folder that the file names in the labels are relative to; not for a set.")
+    ] = None,
     skeleton: Annotated[
         str | None, typer.Option(help="Joints to measure, a name of conf/skeleton; those of the model if not given.")
     ] = None,
@@ -233,14 +227,19 @@ def evaluate(
 ) -> None:
     """Measure any model on any labelled set: joint error by phase, in mm-equivalents.
 
-    Example: `fosbury evaluate --model models/exported/model.onnx --annotations data/raw/flops/annotations.json --images
-    data/raw/flops/images --json flops.json`
+    Example: `fosbury evaluate --model models/exported/model.onnx --annotations data/raw/flops --json flops.json`
+
+    Labels of another kind: `--annotations labels.json --images DIR`.
     """
+    from tempfile import TemporaryDirectory
+
     from rich.console import Console
 
     from fosbury.config import named_skeleton
-    from fosbury.dataset.phases import assign_phases
+    from fosbury.dataset.merge import merge
+    from fosbury.dataset.phases import assign_phases, phases_from_tables
     from fosbury.formats.coco import read_coco
+    from fosbury.formats.sets import read_set, set_of
     from fosbury.models import load_model
     from fosbury.models.predicting import measure
     from fosbury.report.table import terminal_table, write_json
@@ -249,8 +248,15 @@ def evaluate(
         raise BadInput(json_path, "is a folder", "name a file with --json")
     named = named_skeleton(skeleton) if skeleton else None
     opened = load_model(model, named or _official_joints(), image_size, confidence)
-    dataset = assign_phases(read_coco(annotations, named or opened.skeleton, images))
-    figures = measure({model.name: opened}, dataset, images, stature)[model.name].evaluation.to_json()
+    joints = named or opened.skeleton
+    with TemporaryDirectory() as work:
+        if images is None:
+            folder = set_of(annotations)
+            root, sets = folder.parent, {folder.name: read_set(folder, work, joints)}
+            dataset = assign_phases(merge(phases_from_tables(sets, root)))
+        else:
+            root, dataset = images, assign_phases(read_coco(annotations, joints, images))
+        figures = measure({model.name: opened}, dataset, root, stature)[model.name].evaluation.to_json()
     if json_path is not None:
         write_json(json_path, figures)
     Console().print(terminal_table({model.name: figures}))

@@ -109,9 +109,8 @@ class Train(_Section):
     warmup_epochs: NotNegative
     freeze_batch_norm: bool
     frozen_layers: Annotated[int, Field(ge=0)]
-    sigma_scale: Annotated[float, Field(ge=1)]
-    sigma_epochs: Share
     pose_gain: Positive
+    joint_loss: Literal["huber", "oks"]
     degrees: Annotated[float, Field(ge=0, le=180)]
     translate: Share
     scale: Annotated[float, Field(ge=0, lt=1)]
@@ -222,8 +221,14 @@ def load_params(path: str | Path = PARAMS) -> Params:
     return parse_params(read_values(path), str(path))
 
 
-def read_values(path: str | Path = PARAMS) -> Any:
-    """Read params.yaml without checking it."""
+def read_values(path: str | Path = PARAMS, mend: str = COMPOSE) -> Any:
+    """Read params.yaml, or a file of conf/, without checking it.
+
+    Raises
+    ------
+    BadInput
+        If the file is missing or not YAML; ``mend`` says what to do about it.
+    """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
@@ -231,9 +236,9 @@ def read_values(path: str | Path = PARAMS) -> Any:
     try:
         return OmegaConf.to_container(OmegaConf.load(path))
     except FileNotFoundError:
-        raise BadInput(path, "is missing", COMPOSE) from None
+        raise BadInput(path, "is missing", mend) from None
     except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-        raise BadInput(path, f"is not readable YAML ({_one_line(error)})", COMPOSE) from None
+        raise BadInput(path, f"is not readable YAML ({_one_line(error)})", mend) from None
 
 
 def compose(overrides: tuple[str, ...] | list[str] = (), root: Path | None = None) -> dict[str, Any]:
@@ -254,7 +259,7 @@ def compose(overrides: tuple[str, ...] | list[str] = (), root: Path | None = Non
     Raises
     ------
     BadInput
-        If conf/ or an override does not compose.
+        If conf/ or an override does not compose, or a file of conf/ carries another name than its own.
     """
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
@@ -265,6 +270,7 @@ def compose(overrides: tuple[str, ...] | list[str] = (), root: Path | None = Non
 
     root = root or find_root()
     _resolvers(root)
+    check_names(root)
     try:
         with initialize_config_dir(str(root / "conf"), version_base=None):
             config = hydra_compose("config", overrides=list(overrides))
@@ -276,6 +282,27 @@ def compose(overrides: tuple[str, ...] | list[str] = (), root: Path | None = Non
 def options(group: str, root: Path | None = None) -> list[str]:
     """Names of the option files of a group of conf/, such as ``model``."""
     return sorted(path.stem for path in ((root or find_root()) / "conf" / group).glob("*.yaml"))
+
+
+def check_names(root: Path) -> None:
+    """Refuse option files whose ``name`` (of an experiment: ``experiment``) is not that of the file.
+
+    params.yaml tells by these names which options it was composed from.
+
+    Raises
+    ------
+    BadInput
+        The first such file, or one that is not a mapping in YAML.
+    """
+    for group in (*GROUPS, "experiment"):
+        key = "experiment" if group == "experiment" else "name"
+        for option in options(group, root):
+            where, line = f"conf/{group}/{option}.yaml", f"`{key}: {option}`"
+            values = read_values(root / where, "mend or remove it")
+            if not isinstance(values, dict) or key not in values:
+                raise BadInput(where, f"has no key '{key}'", f"write {line} into it")
+            if values[key] != option:
+                raise BadInput(where, f"says `{key}: {values[key]}`", f"write {line}, as the file is called")
 
 
 def named_skeleton(name: str, root: Path | None = None) -> Skeleton:
@@ -291,7 +318,7 @@ def named_skeleton(name: str, root: Path | None = None) -> Skeleton:
     if name not in known:
         raise BadInput(f"skeleton '{name}'", "is not in conf/skeleton", f"use one of {', '.join(known)}")
     path = root / "conf" / "skeleton" / f"{name}.yaml"
-    return Skeleton.from_mapping(read_values(path), where=f"conf/skeleton/{name}.yaml")
+    return Skeleton.from_mapping(read_values(path, "mend it"), where=f"conf/skeleton/{name}.yaml")
 
 
 def model_option(name: str, root: Path | None = None) -> Model:
@@ -343,7 +370,7 @@ def check(root: Path | None = None) -> list[str]:
     Raises
     ------
     BadInput
-        If params.yaml is missing, wrong, or was composed from another conf/.
+        If params.yaml is missing, wrong, or was composed from another conf/, or conf/ is wrong.
     """
     root = root or find_root()
     values = read_values(root / PARAMS)
@@ -354,7 +381,18 @@ def check(root: Path | None = None) -> list[str]:
 
 
 def overrides_in_effect(params: Params, values: dict[str, Any], root: Path) -> list[str]:
-    """What sets ``values`` apart from conf/ with the same experiment: first the options chosen, then single values."""
+    """What sets ``values`` apart from conf/ with the same experiment: first the options chosen, then single values.
+
+    Raises
+    ------
+    BadInput
+        If conf/ does not compose, or ``values`` carry a name that no file of conf/ has.
+    """
+    check_names(root)
+    names = {f"{group}.name": (group, values[group].get("name")) for group in GROUPS}
+    for key, (group, name) in {"experiment": ("experiment", params.experiment), **names}.items():
+        if name not in options(group, root):
+            raise BadInput(PARAMS, f"{key} is {name!r}, and conf/{group} has no such file", f"{COMPOSE} without it")
     experiment = f"experiment={params.experiment}"
     plain = compose([experiment], root)
     chosen = [

@@ -16,7 +16,7 @@ from pathlib import Path
 from fosbury.config import Params, check, find_root, load_params, model_option, options
 from fosbury.errors import BadInput
 from fosbury.models.machine import default_device, default_threads
-from fosbury.models.weights import require_weights
+from fosbury.models.weights import verified
 
 NEEDED = {
     "numpy": "arrays",
@@ -32,10 +32,7 @@ NEEDED = {
     "coremltools": "CoreML export",
     "scikit-learn": "int8 CoreML weights",
 }
-BACKENDS = {
-    "yolo": ("ultralytics", "torchvision"),
-    "rtmpose": ("mmpose", "mmengine", "mmcv-lite", "xtcocotools"),
-}
+BACKENDS = {"yolo": ("ultralytics", "torchvision")}
 
 
 @dataclass(frozen=True)
@@ -98,10 +95,10 @@ def _repository(root: Path) -> Iterator[Finding]:
     except BadInput as error:
         yield Finding("params.yaml", "missing", str(error))
     for name in options("model", root):
-        model = model_option(name, root)
         used = params is not None and params.model.name == name
         try:
-            require_weights(root / model.weights, model.sha256, name, model.url)
+            model = model_option(name, root)
+            verified(root / model.weights, model.sha256, name, model.url)
             yield Finding(f"weights {name}", "ok", f"{model.weights} ({model.licence})")
         except BadInput as error:
             meaning = str(error).replace(f"{root}{os.sep}", "")

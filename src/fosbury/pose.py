@@ -16,6 +16,9 @@ from fosbury.skeleton import Skeleton
 
 PHASES = ("approach", "takeoff", "flight", "arch", "landing")
 NOT_LABELLED, OCCLUDED, VISIBLE = 0, 1, 2
+TILT_STEP = 30
+TILTS = tuple(f"{low}-{low + TILT_STEP}" for low in range(0, 180, TILT_STEP))
+"""Names of the bins of trunk tilt, in degrees."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,3 +166,22 @@ def trunk_tilt(keypoints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """
     dx, dy = np.moveaxis(midpoint(keypoints, skeleton.shoulders) - midpoint(keypoints, skeleton.hips), -1, 0)
     return np.degrees(np.arctan2(np.abs(dx), -dy))
+
+
+def tilt_bins(tilt: np.ndarray, unknown: str) -> np.ndarray:
+    """Name the bin of ``TILTS`` that each trunk tilt falls into; an edge belongs to the bin above it.
+
+    Parameters
+    ----------
+    tilt : ndarray, shape (N,)
+        Degrees in [0, 180], or NaN.
+    unknown : str
+        What NaN is called.
+
+    Returns
+    -------
+    ndarray of str, shape (N,)
+    """
+    known = np.isfinite(tilt)
+    index = np.clip(np.where(known, tilt, 0.0) // TILT_STEP, 0, len(TILTS) - 1).astype(int)
+    return np.where(known, np.array(TILTS)[index], unknown)

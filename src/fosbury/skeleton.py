@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -127,13 +128,38 @@ class Skeleton:
         Raises
         ------
         BadInput
-            If a name is unknown or doubled, a sigma is missing or not positive, or a joint is in two pairs.
+            If a key does not hold what it should, a name is unknown or doubled, a sigma is missing or not positive, a
+            joint is in two pairs, or a limb joins a joint to itself or has a share that is not in (0, 1].
         """
 
         def bad(problem: str, mend: str) -> BadInput:
             return BadInput(where, problem, mend)
 
-        joints = tuple(str(joint) for joint in mapping.get("joints") or ())
+        def section(holder: Any, key: str) -> Mapping[str, Any]:
+            if not isinstance(holder, Mapping):
+                raise bad(f"'{key}' is not a mapping", "write it as 'name: value'")
+            return holder
+
+        def rows(key: str, like: str) -> list[Sequence[Any]]:
+            found, width = listed(mapping.get(key), key), like.count(",") + 1
+            for row in found:
+                if not isinstance(row, list | tuple) or len(row) != width:
+                    raise bad(f"'{key}' holds {row!r}", f"write it as {like}")
+            return found
+
+        def listed(value: Any, key: str) -> list[Any]:
+            if not isinstance(value, list | tuple | None):
+                raise bad(f"'{key}' is {value!r}", "write a list")
+            return list(value or ())
+
+        def number(value: Any, key: str) -> float:
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise bad(f"'{key}' holds {value!r}", "write a number")
+            return float(value)
+
+        if not isinstance(mapping, Mapping):
+            raise bad("is not a mapping", "write it like those in conf/skeleton")
+        joints = tuple(str(joint) for joint in listed(mapping.get("joints"), "joints"))
         if not joints:
             raise bad("has no joints", "list the joint names under 'joints'")
         place: dict[str, int] = {}
@@ -147,24 +173,34 @@ class Skeleton:
                 raise bad(f"'{key}' names unknown joint '{joint}'", f"use one of {', '.join(joints)}")
             return place[normalise(str(joint))]
 
-        given = {at(joint, "sigmas"): float(value) for joint, value in (mapping.get("sigmas") or {}).items()}
-        missing = [joint for index, joint in enumerate(joints) if not given.get(index, 0.0) > 0.0]
+        sigmas = section(mapping.get("sigmas") or {}, "sigmas")
+        given = {at(joint, "sigmas"): number(value, f"sigmas.{joint}") for joint, value in sigmas.items()}
+        missing = [joint for index, joint in enumerate(joints) if not 0.0 < given.get(index, 0.0) < math.inf]
         if missing:
             raise bad(f"has no positive OKS sigma for {', '.join(missing)}", "add it under 'sigmas'")
-        pairs = tuple((at(left, "pairs"), at(right, "pairs")) for left, right in mapping.get("pairs") or ())
+        pairs = tuple((at(left, "pairs"), at(right, "pairs")) for left, right in rows("pairs", "[left, right]"))
         paired = [index for pair in pairs for index in pair]
         if len(set(paired)) != len(paired):
             raise bad("has a joint in two left/right pairs", "name every joint once under 'pairs'")
-        trunk = mapping.get("trunk") or {}
+        limbs = tuple(
+            Limb(at(a, "limbs"), at(b, "limbs"), number(share, "limbs"))
+            for a, b, share in rows("limbs", "[joint, joint, share of stature]")
+        )
+        for limb in limbs:
+            ends = f"'limbs' joins {joints[limb.start]} and {joints[limb.end]}"
+            if limb.start == limb.end:
+                raise bad(ends, "name two joints")
+            if not 0.0 < limb.share <= 1.0:
+                raise bad(f"{ends} with a share of {limb.share:g}", "write its part of the stature, such as 0.245")
+        trunk = section(mapping.get("trunk") or {}, "trunk")
+        ends = {end: listed(trunk.get(end), f"trunk.{end}") for end in ("shoulders", "hips")}
         return cls(
             name=str(mapping.get("name", where)),
             joints=joints,
-            bones=tuple((at(a, "bones"), at(b, "bones")) for a, b in mapping.get("bones") or ()),
+            bones=tuple((at(a, "bones"), at(b, "bones")) for a, b in rows("bones", "[joint, joint]")),
             pairs=pairs,
             sigmas=np.array([given[index] for index in range(len(joints))]),
-            shoulders=tuple(at(joint, "trunk.shoulders") for joint in trunk.get("shoulders") or ()),
-            hips=tuple(at(joint, "trunk.hips") for joint in trunk.get("hips") or ()),
-            limbs=tuple(
-                Limb(at(a, "limbs"), at(b, "limbs"), float(share)) for a, b, share in mapping.get("limbs") or ()
-            ),
+            shoulders=tuple(at(joint, "trunk.shoulders") for joint in ends["shoulders"]),
+            hips=tuple(at(joint, "trunk.hips") for joint in ends["hips"]),
+            limbs=limbs,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -21,20 +22,17 @@ def same_skeleton(first: Skeleton, second: Skeleton) -> bool:
     )
 
 
-def merge(datasets: Mapping[str, Dataset], folders: Mapping[str, str] | None = None) -> Dataset:
+def merge(datasets: Mapping[str, Dataset]) -> Dataset:
     """Merge labelled sets of one skeleton.
 
-    Every frame gets its set's name as ``source``. Videos, and groups that merely repeat the video's name, are
-    prefixed with it, so that ``clip.mp4`` of two sets stays two clips. A group that a person named is kept: an
-    athlete who appears in two sets under one name is one group, which a split must not part.
+    Every frame gets its set's name as ``source``. Videos are prefixed with it, so that ``clip.mp4`` of two sets stays
+    two clips, and groups that merely repeat the video's name, with or without suffix, are dropped. A group that a
+    person named is kept: an athlete who appears in two sets under one name is one group, which a split must not part.
 
     Parameters
     ----------
     datasets : mapping of str to Dataset
         Name of each set and its frames. The order does not matter.
-    folders : mapping of str to str, optional
-        POSIX folder put before the file names of a set, for sets whose names are relative to their own
-        folder.
 
     Returns
     -------
@@ -63,8 +61,7 @@ def merge(datasets: Mapping[str, Dataset], folders: Mapping[str, str] | None = N
                 f"({skeleton.name}, {len(skeleton)} joints)",
                 "read both sets with one skeleton",
             )
-        folder = (folders or {}).get(name)
-        renamed = (_named(frame, name, folder) for frame in datasets[name].frames)
+        renamed = (_named(frame, name) for frame in datasets[name].frames)
         frames += sorted(renamed, key=order)
         notes += [f"{name}: {note}" for note in datasets[name].notes]
     owner: dict[str, str] = {}
@@ -83,11 +80,9 @@ def order(frame: Frame) -> tuple[str, int, str]:
     return frame.video or "", -1 if frame.frame is None else frame.frame, frame.file_name
 
 
-def _named(frame: Frame, name: str, folder: str | None) -> Frame:
-    return replace(
-        frame,
-        source=name,
-        file_name=f"{folder.rstrip('/')}/{frame.file_name}" if folder else frame.file_name,
-        video=f"{name}/{frame.video}" if frame.video else None,
-        group=frame.group if frame.group != frame.video else None,
-    )
+def _named(frame: Frame, name: str) -> Frame:
+    if not frame.video:
+        return replace(frame, source=name)
+    clip = PurePosixPath(frame.video)
+    own = frame.group in (frame.video, str(clip.with_suffix("")), clip.name, clip.stem)
+    return replace(frame, source=name, video=f"{name}/{frame.video}", group=None if own else frame.group)

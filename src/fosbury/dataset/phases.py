@@ -105,7 +105,7 @@ def assign_phases(dataset: Dataset) -> Dataset:
     Returns
     -------
     Dataset
-        The same frames in the same order; one note says where the phases come from.
+        The same frames in the same order; notes say where the phases come from, and which clips tell no time.
 
     Raises
     ------
@@ -120,8 +120,14 @@ def assign_phases(dataset: Dataset) -> Dataset:
     keypoints = np.array([np.full((count, 2), np.nan) if p is None else p.keypoints for p in people])
     keypoints = keypoints.reshape(len(people), count, 2)
     tilt = trunk_tilt(keypoints, dataset.skeleton)
+    untimed = []
     for clip in _clips(dataset.frames):
-        found = phases_by_geometry(tilt[clip], _seconds([dataset.frames[i] for i in clip]))
+        frames = [dataset.frames[i] for i in clip]
+        seconds = _seconds(frames)
+        if seconds is None:
+            untimed += [video] if (video := frames[0].video) and any(phases[i] is None for i in clip) else []
+            seconds = _frame_numbers(frames) / ASSUMED_FPS
+        found = phases_by_geometry(tilt[clip], seconds)
         for index, phase in zip(clip, found, strict=True):
             phases[index] = phases[index] or phase
     unknown = sum(phase is None for phase in phases)
@@ -129,8 +135,14 @@ def assign_phases(dataset: Dataset) -> Dataset:
         f"phases: {labelled} frames by label, {len(phases) - labelled - unknown} by geometry, "
         f"{unknown} unknown (no label, no labelled trunk)"
     )
-    frames = tuple(replace(f, phase=p) for f, p in zip(dataset.frames, phases, strict=True))
-    return replace(dataset, frames=frames, notes=(*dataset.notes, note))
+    notes = [note]
+    if untimed:
+        notes.append(
+            f"clips without times, assumed {ASSUMED_FPS:g} frames a second for their phases ({len(untimed)}): "
+            + ", ".join(sorted(untimed))
+        )
+    phased = tuple(replace(f, phase=p) for f, p in zip(dataset.frames, phases, strict=True))
+    return replace(dataset, frames=phased, notes=(*dataset.notes, *notes))
 
 
 def _clips(frames: Sequence[Frame]) -> list[list[int]]:
@@ -141,18 +153,45 @@ def _clips(frames: Sequence[Frame]) -> list[list[int]]:
     return [sorted(clip, key=lambda i: (frames[i].frame or 0, frames[i].file_name)) for clip in clips.values()]
 
 
-def _seconds(frames: Sequence[Frame]) -> np.ndarray:
-    if all(frame.timestamp_ms is not None for frame in frames):
-        return np.array([frame.timestamp_ms for frame in frames], dtype=float) / 1000.0
-    numbers = [frame.frame if frame.frame is not None else index for index, frame in enumerate(frames)]
-    return np.array(numbers, dtype=float) / ASSUMED_FPS
+def _frame_numbers(frames: Sequence[Frame]) -> np.ndarray:
+    if any(frame.frame is None for frame in frames):
+        return np.arange(len(frames), dtype=float)
+    return np.array([frame.frame for frame in frames], dtype=float)
+
+
+def _seconds(frames: Sequence[Frame]) -> np.ndarray | None:
+    """Time of each frame of a clip; of frames without one, by the rate of the others. None where these tell no rate."""
+    times = np.array([np.nan if f.timestamp_ms is None else f.timestamp_ms for f in frames], dtype=float) / 1000.0
+    known = np.isfinite(times)
+    if known.all():
+        return times
+    if known.sum() < 2:
+        return None
+    numbers = _frame_numbers(frames)
+    first, last = np.flatnonzero(known)[[0, -1]]
+    passed = times[last] - times[first]
+    if passed <= 0 or numbers[last] <= numbers[first]:
+        return None
+    step = passed / (numbers[last] - numbers[first])
+    inside = np.interp(numbers, numbers[known], times[known])
+    before, after = np.minimum(numbers - numbers[first], 0.0), np.maximum(numbers - numbers[last], 0.0)
+    return np.where(known, times, inside + (before + after) * step)
 
 
 def _folder_phase(frame: Frame) -> str | None:
     if frame.video is not None:
         return None
-    folders = [part.lower() for part in PurePosixPath(frame.file_name).parts[:-1]]
+    folders = [part.lower() for part in _own_folders(frame)]
     return next((part for part in reversed(folders) if part in PHASES), None)
+
+
+def _own_folders(frame: Frame) -> tuple[str, ...]:
+    """Folders of a still below ``images/`` of its set: those above it are no one's label."""
+    folders = PurePosixPath(frame.file_name).parts[:-1]
+    for index, folder in enumerate(folders):
+        if folder == "images" and (frame.source is None or folders[:index][-1:] == (frame.source,)):
+            return folders[index + 1 :]
+    return folders
 
 
 def _check_names(labels) -> None:

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
 
 from fosbury.dataset.audit import LISTED, Audit
-from fosbury.pose import OCCLUDED, PHASES, Dataset, Person, trunk_tilt
+from fosbury.pose import OCCLUDED, PHASES, TILTS, Dataset, Person, tilt_bins, trunk_tilt
 
-TILT_EDGES = (0, 30, 60, 90, 120, 150, 180)
-TILT_BINS = tuple(f"{low}-{high}" for low, high in pairwise(TILT_EDGES))
-
-
-def tilt_bin(tilt: float) -> str:
-    """Name of the bin, ``0-30`` to ``150-180`` degrees, that a trunk tilt falls into; ``unknown`` for NaN."""
-    if not np.isfinite(tilt):
-        return "unknown"
-    return TILT_BINS[min(int(tilt // 30), len(TILT_BINS) - 1)]
+UNKNOWN = "unknown"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -66,16 +57,16 @@ def summarise(
         "",
         "## Images by phase",
         "",
-        _counted("phase", (*PHASES, "unknown"), {n: Counter(_phases(splits[n])) for n in names}),
+        _counted("phase", (*PHASES, UNKNOWN), {n: Counter(_phases(splits[n])) for n in names}),
         "",
         "## People by trunk tilt (degrees from upright)",
         "",
-        _counted("tilt", (*TILT_BINS, "unknown"), {n: Counter(_tilts(splits[n])) for n in names}),
+        _counted("tilt", (*TILTS, UNKNOWN), {n: Counter(_tilts(splits[n])) for n in names}),
         "",
         "## Images by source",
         "",
     ]
-    sources = {name: Counter(frame.source or "unknown" for frame in splits[name].frames) for name in names}
+    sources = {name: Counter(frame.source or UNKNOWN for frame in splits[name].frames) for name in names}
     lines += [_counted("source", sorted({s for count in sources.values() for s in count}), sources), ""]
     lines += _warnings(splits)
     if audit is not None:
@@ -100,16 +91,17 @@ def _people(part: Dataset) -> list[Person]:
 
 
 def _phases(part: Dataset) -> list[str]:
-    return [frame.phase or "unknown" for frame in part.frames]
+    return [frame.phase or UNKNOWN for frame in part.frames]
 
 
 def _tilts(part: Dataset) -> list[str]:
-    return [tilt_bin(float(trunk_tilt(person.keypoints, part.skeleton))) for person in _people(part)]
+    tilts = [float(trunk_tilt(person.keypoints, part.skeleton)) for person in _people(part)]
+    return tilt_bins(np.array(tilts), UNKNOWN).tolist()
 
 
 def _counted(head: str, rows: Sequence[str], counts: Mapping[str, Counter[str]]) -> str:
     body = [(row, *(counts[name][row] for name in counts)) for row in rows]
-    return table((head, *counts), [row for row in body if row[0] != "unknown" or any(row[1:])])
+    return table((head, *counts), [row for row in body if row[0] != UNKNOWN or any(row[1:])])
 
 
 def _warnings(splits: Mapping[str, Dataset]) -> list[str]:

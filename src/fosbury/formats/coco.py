@@ -494,10 +494,10 @@ def _people(
             found.note(f"annotations of '{category.name}', which is not this skeleton, left out", label)
             continue
         problems: list[str] = []
-        person = _person(record, label, category, indices[category_id], len(skeleton), frame, found, problems)
+        person = _person(record, label, category, indices[category_id], skeleton, frame, found, problems)
         for problem in problems:
             found.problem(f"{label}: {problem}")
-        if person is not None and not problems and _belongs(person, skeleton, label, frame, found):
+        if person is not None and not problems:
             people.setdefault(image_id, []).append(person)
     return people
 
@@ -507,7 +507,7 @@ def _person(
     label: str,
     category: _Category,
     into: np.ndarray,
-    joint_count: int,
+    skeleton: Skeleton,
     frame: Frame,
     found: _Findings,
     problems: list[str],
@@ -534,7 +534,7 @@ def _person(
     if stated is not None and stated != int(labelled.sum()):
         found.note("num_keypoints that lie, counted anew", label)
     box = _box(record, xy[labelled], label, frame, found, problems)
-    if box is None or problems:
+    if box is None or problems or not _belongs(xy, labelled, category, label, frame, found):
         return None
     extent = float((box[2] - box[0]) * (box[3] - box[1]))
     area = record.get("area")
@@ -544,27 +544,65 @@ def _person(
         area = extent
     if not labelled.any():
         found.note("people with a box but no labelled joint, kept beside others", label)
-    keypoints = np.full((joint_count, 2), np.nan)
-    marks = np.zeros(joint_count, dtype=np.uint8)
+    keypoints = np.full((len(skeleton), 2), np.nan)
+    marks = np.zeros(len(skeleton), dtype=np.uint8)
     keypoints[into[into >= 0]] = xy[into >= 0]
     marks[into[into >= 0]] = visibility[into >= 0]
-    return Person(keypoints, marks, box, area)
+    person = Person(keypoints, marks, box, area)
+    return person if (into >= 0).all() else _in_its_own_right(person, skeleton, label, frame, found)
 
 
-def _belongs(person: Person, skeleton: Skeleton, label: str, frame: Frame, found: _Findings) -> bool:
-    """Whether the label can be of this picture: most joints lie inside, and none farther off than its own size."""
-    labelled = person.labelled
+def _in_its_own_right(person: Person, skeleton: Skeleton, label: str, frame: Frame, found: _Findings) -> Person:
+    """The person with nothing that only the joints which the skeleton lacks vouched for.
+
+    The category's joints together told that the label belongs here. Those that are left may not, as the legs of an
+    athlete whom the picture cuts at the hip: what was written with them alone would be refused when it is read again.
+    """
     size = np.array([frame.width, frame.height])
-    inside = ((person.keypoints >= 0) & (person.keypoints <= size)).all(axis=1)
-    outside = labelled & ~inside
-    far = labelled & ((person.keypoints < -size) | (person.keypoints > 2 * size)).any(axis=1)
+    outside = person.labelled & ~_within(person.keypoints, np.zeros(2), size)
+    if outside.sum() > (1 - MIN_JOINTS_INSIDE) * person.labelled.sum():
+        for joint in np.flatnonzero(outside):
+            kind = "joints outside the image, left out, as are most of those that the skeleton keeps"
+            found.note(kind, f"{skeleton.joints[joint]} of {label}")
+        person = replace(
+            person,
+            keypoints=np.where(outside[:, None], np.nan, person.keypoints),
+            visibility=np.where(outside, NOT_LABELLED, person.visibility).astype(np.uint8),
+        )
+    joints = person.keypoints[person.labelled]
+    if _in_box(joints, person.box).sum() < MIN_JOINTS_INSIDE * len(joints):
+        found.note("boxes that hold few of the skeleton's joints, widened to them", label)
+        box = np.concatenate(
+            [np.minimum(person.box[:2], joints.min(axis=0)), np.maximum(person.box[2:], joints.max(axis=0))]
+        )
+        person = replace(person, box=box)
+    return person
+
+
+def _within(xy: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    return ((xy >= low) & (xy <= high)).all(axis=-1)
+
+
+def _in_box(xy: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Mask of the points in a box, give or take a tenth of its larger side."""
+    margin = 0.1 * (box[2:] - box[:2]).max()
+    return _within(xy, box[:2] - margin, box[2:] + margin)
+
+
+def _belongs(
+    xy: np.ndarray, labelled: np.ndarray, category: _Category, label: str, frame: Frame, found: _Findings
+) -> bool:
+    """Whether the label can be of this picture: most joints lie inside, and none farther off than its own size."""
+    size = np.array([frame.width, frame.height])
+    outside = labelled & ~_within(xy, np.zeros(2), size)
+    far = labelled & ((xy < -size) | (xy > 2 * size)).any(axis=1)
     if outside.sum() > (1 - MIN_JOINTS_INSIDE) * labelled.sum():
         reason = f"{outside.sum()} of its {labelled.sum()} joints lie outside"
     elif far.any():
-        reason = f"{skeleton.joints[far.argmax()]} lies more than a picture's size outside"
+        reason = f"{category.joints[far.argmax()]} lies more than a picture's size outside"
     else:
         for joint in np.flatnonzero(outside):
-            found.note("joints outside the image, kept", f"{skeleton.joints[joint]} of {label}")
+            found.note("joints outside the image, kept", f"{category.joints[joint]} of {label}")
         return True
     found.misplaced.append(
         f"{label}: {reason} the image of {frame.width}x{frame.height}; it seems to belong to another image"
@@ -622,10 +660,9 @@ def _box(
     box = np.array([x, y, round(x + width, 6), round(y + height, 6)])
     if (box[:2] < 0).any() or box[2] > frame.width or box[3] > frame.height:
         found.note("boxes that reach outside the image, kept", label)
-    margin = 0.1 * max(width, height)
-    inside = ((labelled >= box[:2] - margin) & (labelled <= box[2:] + margin)).all(axis=1)
-    if inside.sum() < MIN_JOINTS_INSIDE * len(labelled):
-        problems.append(f"its box holds {inside.sum()} of its {len(labelled)} joints")
+    inside = int(_in_box(labelled, box).sum())
+    if inside < MIN_JOINTS_INSIDE * len(labelled):
+        problems.append(f"its box holds {inside} of its {len(labelled)} joints")
     return box
 
 

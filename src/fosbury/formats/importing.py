@@ -7,7 +7,7 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -16,13 +16,17 @@ from tqdm import tqdm
 
 from fosbury.errors import BadInput, BadInputs
 from fosbury.formats.coco import read_coco, write_coco
+from fosbury.formats.grouping import GroupBy, Still, group_stills
 from fosbury.formats.sets import ANNOTATIONS, IMAGES, VIDEOS
 from fosbury.media import image, video
+from fosbury.media.extract import MANIFEST
 from fosbury.media.files import check_file, unsafe_name
 from fosbury.pose import OCCLUDED, Dataset, Frame
 from fosbury.skeleton import Skeleton, normalise
 
-NOTES = "notes.txt"
+NOTES, ROBOFLOW = "notes.txt", "_annotations.coco.json"
+MIN_SIDE = 10
+"""Pixels; Ultralytics leaves out smaller pictures."""
 MAX_MEMBERS = 200_000
 MAX_UNPACKED = 50 * 2**30
 """Bytes; a season of phone clips is below this."""
@@ -78,6 +82,7 @@ def import_coco(
     name: str = "",
     root: str | Path = Path("data/raw"),
     drop_bad: bool = False,
+    group_by: GroupBy = "auto",
 ) -> ImportSummary:
     """Copy a set labelled in COCO keypoints into ``root/name``.
 
@@ -95,6 +100,8 @@ def import_coco(
     root : str or Path
     drop_bad : bool
         Leave out images and annotations with a problem instead of refusing the set.
+    group_by : GroupBy
+        Which stills come from one clip, see ``group_stills``.
 
     Raises
     ------
@@ -115,14 +122,16 @@ def import_coco(
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     try:
-        summary = _import(path, None if images is None else Path(images), name, work, target, drop_bad)
+        summary = _import(path, None if images is None else Path(images), name, work, target, drop_bad, group_by)
         (work / "set").rename(target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return summary
 
 
-def _import(path: Path, images: Path | None, name: str, work: Path, target: Path, drop_bad: bool) -> ImportSummary:
+def _import(
+    path: Path, images: Path | None, name: str, work: Path, target: Path, drop_bad: bool, group_by: GroupBy
+) -> ImportSummary:
     unpacked = work / "unpacked"
     if path.is_dir():
         where = path
@@ -132,8 +141,10 @@ def _import(path: Path, images: Path | None, name: str, work: Path, target: Path
     else:
         where = path
     try:
-        dataset, files = _read(where, images, drop_bad)
+        dataset, files, stills = _read(where, images, drop_bad)
         dataset, files = _check_media(dataset, files, drop_bad, where)
+        dataset, files, stills = _with_true_suffixes(dataset, files, stills)
+        dataset = group_stills(dataset, stills, group_by, name)
     except BadInput as error:
         raise _renamed(error, str(unpacked), str(path)) from None
     made = work / "set"
@@ -141,7 +152,7 @@ def _import(path: Path, images: Path | None, name: str, work: Path, target: Path
     for relative, file in tqdm(sorted(files.items()), desc="copying", unit="file", disable=None):
         copy = made / relative
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, copy)
+        _copy(file, copy)
     write_coco(dataset, made / ANNOTATIONS)
     notes = tuple(note.replace(str(unpacked), str(path)) for note in dataset.notes)
     (made / NOTES).write_text("".join(f"{note}\n" for note in notes), encoding="utf-8")
@@ -220,9 +231,10 @@ def _find_parts(path: Path) -> list[_Part]:
             return [_part(base / ANNOTATIONS)]
         cvat = sorted((base / "annotations").glob("person_keypoints_*.json"))
         cvat = cvat or sorted((base / "annotations").glob("*.json"))
-        roboflow = [base / sub / "_annotations.coco.json" for sub in ("", "train", "valid", "test")]
+        roboflow = [base / sub / ROBOFLOW for sub in ("", "train", "valid", "test")]
         roboflow = [file for file in roboflow if file.is_file()]
-        files = cvat or roboflow or sorted(file for file in base.glob("*.json") if not file.name.startswith("."))
+        loose = (file for file in base.glob("*.json") if not file.name.startswith(".") and file.name != MANIFEST)
+        files = cvat or roboflow or sorted(loose)
         if len(files) == 1:
             return [_part(files[0])]
         if files:
@@ -233,7 +245,7 @@ def _find_parts(path: Path) -> list[_Part]:
 
 
 def _subset(labels: Path) -> str:
-    if labels.name == "_annotations.coco.json":
+    if labels.name == ROBOFLOW:
         return labels.parent.name
     return labels.stem.removeprefix("person_keypoints_")
 
@@ -245,16 +257,17 @@ def _part(labels: Path, prefix: str = "") -> _Part:
     return _Part(labels, folders, base / VIDEOS, prefix)
 
 
-def _read(path: Path, images: Path | None, drop_bad: bool) -> tuple[Dataset, dict[str, Path]]:
-    """The labels of all parts as one data set, and where each file of the new set comes from."""
+def _read(path: Path, images: Path | None, drop_bad: bool) -> tuple[Dataset, dict[str, Path], dict[str, Still]]:
+    """The labels of all parts as one data set, where each file of the new set comes from, and what its stills were."""
     skeleton = None
     frames: list[Frame] = []
     notes: list[str] = []
     files: dict[str, Path] = {}
+    stills: dict[str, Still] = {}
     errors: list[BadInput] = []
     for part in _find_parts(path):
         try:
-            dataset, sources = _read_part(part, skeleton, images, drop_bad)
+            dataset, sources, named = _read_part(part, skeleton, images, drop_bad)
             twice = sorted(name for name in sources.keys() & files.keys() if name.startswith(f"{IMAGES}/"))
             if twice:
                 raise BadInputs(part.labels, [f"{name} is labelled in another file too" for name in twice], "keep one")
@@ -265,16 +278,17 @@ def _read(path: Path, images: Path | None, drop_bad: bool) -> tuple[Dataset, dic
         frames += dataset.frames
         notes += [f"{part.prefix}: {note}" if part.prefix else note for note in dataset.notes]
         files |= sources
+        stills |= named
     if len(errors) == 1:
         raise errors[0]
     if errors:
         raise BadInputs(path, [str(error) for error in errors], "mend each of them")
-    return Dataset(skeleton, tuple(frames), tuple(notes)), files
+    return Dataset(skeleton, tuple(frames), tuple(notes)), files, stills
 
 
 def _read_part(
     part: _Part, skeleton: Skeleton | None, images: Path | None, drop_bad: bool
-) -> tuple[Dataset, dict[str, Path]]:
+) -> tuple[Dataset, dict[str, Path], dict[str, Still]]:
     folder = _folder_of(part, images)
     on_problem = "drop" if drop_bad else "raise"
 
@@ -291,10 +305,14 @@ def _read_part(
         dataset = read_coco(part.labels, skeleton, locate, on_problem)
     frames: list[Frame] = []
     files: dict[str, Path] = {}
+    stills: dict[str, Still] = {}
+    shuffled = part.labels.name == ROBOFLOW
     for frame in dataset.frames:
         still = locate(frame)
         if still is not None:
+            known = Still(still, frame.file_name, "" if shuffled else part.prefix)
             frame = replace(frame, file_name="/".join(filter(None, (part.prefix, frame.file_name))))
+            stills[frame.file_name] = known
             files[f"{IMAGES}/{frame.file_name}"] = still
         else:
             files[f"{VIDEOS}/{frame.video}"] = part.videos / str(frame.video)
@@ -302,7 +320,7 @@ def _read_part(
     nested = sorted({str(frame.video) for frame in frames if frame.video and "/" in frame.video})
     if nested:
         raise BadInputs(part.labels, [f"video {name!r} lies in a subfolder" for name in nested], "put clips in videos/")
-    return replace(dataset, frames=tuple(frames)), files
+    return replace(dataset, frames=tuple(frames)), files, stills
 
 
 def _folder_of(part: _Part, images: Path | None) -> Path:
@@ -324,7 +342,10 @@ def _check_media(
             if relative.startswith(f"{VIDEOS}/"):
                 infos[relative] = video.probe(files[relative])
             else:
-                image.read_image(files[relative])
+                height, width = image.read_image(files[relative]).shape[:2]
+                if min(width, height) < MIN_SIDE:
+                    problem = f"is {width}x{height}: pictures under {MIN_SIDE} pixels a side cannot be trained on"
+                    bad[relative] = str(BadInput(files[relative], problem, "leave it out"))
         except BadInput as error:
             bad[relative] = str(error)
 
@@ -352,6 +373,43 @@ def _check_media(
     for relative, info in sorted(infos.items()):
         notes += tuple(f"{relative}: {note}" for note in info.notes)
     return replace(dataset, frames=tuple(kept), notes=notes), {r: f for r, f in files.items() if r in used}
+
+
+def _with_true_suffixes(
+    dataset: Dataset, files: Mapping[str, Path], stills: Mapping[str, Still]
+) -> tuple[Dataset, dict[str, Path], dict[str, Still]]:
+    """The same with every picture under a name whose suffix trainers read: they pass over others in silence."""
+    frames, renamed, taken = [], {}, {frame.file_name.lower() for frame in dataset.frames}
+    for frame in dataset.frames:
+        old = frame.file_name
+        suffix = image.true_suffix(files[f"{IMAGES}/{old}"]) if f"{IMAGES}/{old}" in files else None
+        if suffix is not None and image.readable_name(old, suffix) != old:
+            new = image.readable_name(old, suffix)
+            while new.lower() in taken:
+                new = image.readable_name(f"{new.removesuffix(Path(new).suffix)}~", suffix)
+            taken.add(new.lower())
+            renamed[old] = new
+            frame = replace(frame, file_name=new)
+        frames.append(frame)
+    if not renamed:
+        return dataset, dict(files), dict(stills)
+    note = f"pictures under a name that trainers read ({len(renamed)}): " + ", ".join(
+        f"{old} is now {new}" for old, new in renamed.items()
+    )
+    moved = {f"{IMAGES}/{old}": f"{IMAGES}/{new}" for old, new in renamed.items()}
+    return (
+        replace(dataset, frames=tuple(frames), notes=(*dataset.notes, note)),
+        {moved.get(relative, relative): file for relative, file in files.items()},
+        {renamed.get(name, name): still for name, still in stills.items()},
+    )
+
+
+def _copy(file: Path, copy: Path) -> None:
+    """Copy a file; a GIF, which trainers do not read, becomes a PNG."""
+    if copy.suffix.lower() == ".png" and image.true_suffix(file) == ".gif":
+        image.write_image(copy, image.read_image(file))
+    else:
+        shutil.copyfile(file, copy)
 
 
 def _frame_problem(frame: Frame, info: video.VideoInfo | None) -> str | None:

@@ -76,7 +76,7 @@ def find_videos(folder: str | Path) -> list[Path]:
 def extract_sets(
     source: str | Path, sets: Sequence[str] | None, out: str | Path, quality: int = 95, every: int = 1
 ) -> dict[str, list[Manifest]]:
-    """Extract the labelled frames of every clip of the sets; of a clip without labels, every n-th frame.
+    """Extract the labelled frames of every clip that `annotations_of_set` keeps; without labels, every n-th frame.
 
     Parameters
     ----------
@@ -90,7 +90,8 @@ def extract_sets(
     quality : int
         JPEG quality, 1 to 100.
     every : int
-        For clips without labels.
+        Of the labelled frames of a clip, one in so many is extracted; in a set without labels, of all its frames. A
+        clip of a set with labels of which no frame is wanted is passed over.
 
     Returns
     -------
@@ -108,16 +109,20 @@ def extract_sets(
     chosen = find_sets(source, sets)
     for folder in chosen:
         try:
-            labelled = _labelled_frames(folder)
+            labelled = _wanted_frames(folder, every)
             clips = find_videos(folder)
         except BadInput as error:
             problems.append(str(error))
             continue
         problems += [
             f"{folder / ANNOTATIONS}: names {name}, which is not in {folder / VIDEOS}"
-            for name in sorted(labelled.keys() - {clip.name for clip in clips})
+            for name in sorted((labelled or {}).keys() - {clip.name for clip in clips})
         ]
-        jobs += [(clip, out / folder.name / clip.stem, labelled.get(clip.name)) for clip in clips]
+        jobs += [
+            (clip, out / folder.name / clip.stem, None if labelled is None else labelled[clip.name])
+            for clip in clips
+            if labelled is None or clip.name in labelled
+        ]
     manifests: dict[str, list[Manifest]] = {folder.name: [] for folder in chosen}
     for clip, folder, only in tqdm(jobs, desc="clips", unit="clip", disable=None):
         try:
@@ -130,13 +135,17 @@ def extract_sets(
     return manifests
 
 
-def _labelled_frames(folder: Path) -> dict[str, list[int]]:
-    """Frames of each clip that the labels name and that are not there as stills."""
+def _wanted_frames(folder: Path, every: int) -> dict[str, list[int]] | None:
+    """Frames of each clip that are kept and not there as stills; None where the set has no labels."""
+    if not (folder / ANNOTATIONS).exists():
+        return None
     frames: dict[str, list[int]] = defaultdict(list)
-    if (folder / ANNOTATIONS).exists():
-        for frame in read_coco(folder / ANNOTATIONS).frames:
-            if frame.video and frame.frame is not None and not (folder / IMAGES / frame.file_name).exists():
-                frames[frame.video].append(frame.frame)
+    labelled = read_coco(folder / ANNOTATIONS).frames
+    thinned = _thinned(labelled, every)
+    for frame in labelled:
+        named = frame.video and frame.frame is not None and (frame.video, frame.frame) not in thinned
+        if named and not (folder / IMAGES / frame.file_name).exists():
+            frames[frame.video].append(frame.frame)
     return frames
 
 
@@ -188,14 +197,20 @@ def annotations_of_set(
     root, folder, frames = Path(root), Path(folder), Path(frames)
     name = folder.name
 
+    thinned = _thinned(read_coco(root / folder / ANNOTATIONS).frames, every) if every > 1 else set()
+
     def place(frame: Frame) -> Path:
         still = folder / IMAGES / frame.file_name
         if frame.video is None or frame.frame is None or (root / still).exists():
             return still
         return frames / name / PurePosixPath(frame.video).stem / frame_name(frame.frame)
 
-    dataset = read_coco(root / folder / ANNOTATIONS, skeleton, images=lambda frame: root / place(frame))
-    times = _times(dataset, root / frames / name)
+    def locate(frame: Frame) -> Path | None:
+        return None if (frame.video, frame.frame) in thinned else root / place(frame)
+
+    dataset = read_coco(root / folder / ANNOTATIONS, skeleton, locate)
+    kept = dataset.where((frame.video, frame.frame) not in thinned for frame in dataset.frames)
+    times = _times(kept, root / frames / name)
     placed = [
         replace(
             frame,
@@ -204,13 +219,12 @@ def annotations_of_set(
             if frame.timestamp_ms is None
             else frame.timestamp_ms,
         )
-        for frame in dataset.frames
+        for frame in kept.frames
     ]
-    kept, thinned = _thin(placed, every)
     notes = dataset.notes
-    if thinned:
-        notes += (f"labelled frames of clips left out, for one in {every} is kept: {thinned}",)
-    return Dataset(dataset.skeleton, tuple(kept), notes)
+    if left_out := len(dataset) - len(kept):
+        notes += (f"labelled frames of clips left out, for one in {every} is kept: {left_out}",)
+    return Dataset(dataset.skeleton, tuple(placed), notes)
 
 
 def _times(dataset: Dataset, frames: Path) -> dict[tuple[str | None, int | None], float]:
@@ -222,14 +236,13 @@ def _times(dataset: Dataset, frames: Path) -> dict[tuple[str | None, int | None]
     return times
 
 
-def _thin(frames: Sequence[Frame], every: int) -> tuple[list[Frame], int]:
+def _thinned(frames: Sequence[Frame], every: int) -> set[tuple[str | None, int | None]]:
+    """Video and index of the labelled frames of clips that are left out when one in ``every`` is kept."""
     by_video: dict[str, list[int]] = defaultdict(list)
     for frame in frames:
         if frame.video and frame.frame is not None:
             by_video[frame.video].append(frame.frame)
-    keep = {(name, n) for name, numbers in by_video.items() for n in sorted(numbers)[::every]}
-    kept = [f for f in frames if not f.video or f.frame is None or (f.video, f.frame) in keep]
-    return kept, len(frames) - len(kept)
+    return {(name, n) for name, numbers in by_video.items() for at, n in enumerate(sorted(numbers)) if at % every}
 
 
 def annotations_of_sets(
@@ -263,6 +276,50 @@ def annotations_of_sets(
     if not datasets:
         raise BadInput(source, f"holds no set with {ANNOTATIONS}", "label some frames and import them")
     return datasets
+
+
+def set_of(path: str | Path) -> Path:
+    """Folder of a set, absolute, given it or its labels.
+
+    Raises
+    ------
+    BadInput
+        If it is no set: ``annotations.json`` beside ``images/`` or ``videos/``.
+    """
+    path = Path(path).absolute()
+    if not path.exists():
+        raise BadInput(path, "does not exist", "check the name and the folder")
+    folder = path if path.is_dir() else path.parent
+    media = any((folder / part).is_dir() for part in (IMAGES, VIDEOS))
+    if path not in (folder, folder / ANNOTATIONS) or not (folder / ANNOTATIONS).is_file() or not media:
+        problem = f"is no set ({ANNOTATIONS} beside {IMAGES}/ or {VIDEOS}/)"
+        raise BadInput(path, problem, "name the folder of its images with --images")
+    return folder
+
+
+def read_set(folder: str | Path, work: str | Path, skeleton: Skeleton) -> Dataset:
+    """Labels of one set by itself, with pictures: the labelled frames of its clips are extracted.
+
+    Parameters
+    ----------
+    folder : str or Path
+    work : str or Path
+        Gets the frames; empty.
+    skeleton : Skeleton
+
+    Returns
+    -------
+    Dataset
+        ``file_name`` is relative to the folder in which the set lies; absolute for extracted frames.
+
+    Raises
+    ------
+    BadInput, BadInputs
+        As ``extract_sets`` and ``annotations_of_set``.
+    """
+    folder, work = Path(folder), Path(work).absolute()
+    extract_sets(folder.parent, [folder.name], work)
+    return annotations_of_set(folder.parent, folder.name, work, skeleton)
 
 
 def annotations_report(datasets: Mapping[str, Dataset]) -> str:

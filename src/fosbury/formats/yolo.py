@@ -10,6 +10,7 @@ import numpy as np
 import yaml
 
 from fosbury.errors import BadInput, BadInputs
+from fosbury.media.image import read_image, readable_name, true_suffix, write_image
 from fosbury.pose import Dataset, Frame, Person
 from fosbury.skeleton import Skeleton
 
@@ -19,9 +20,10 @@ def write_yolo(
 ) -> Path:
     """Write splits as an Ultralytics pose data set.
 
-    Images are symbolic links (copies where the file system has none) named after their whole path, so that equal names
-    from different folders stay apart. The folder is replaced as a whole, because Ultralytics trusts a label cache as
-    long as the sizes of the files agree. ``data.yaml`` names its folder absolutely: it belongs in a work folder.
+    Images are symbolic links (copies where the file system has none, PNG files in the place of GIF files) named after
+    their whole path, so that equal names from different folders stay apart, with a suffix that Ultralytics reads: it
+    passes over others. The folder is replaced as a whole, because Ultralytics trusts a label cache as long as the sizes
+    of the files agree. ``data.yaml`` names its folder absolutely: it belongs in a work folder.
 
     Parameters
     ----------
@@ -111,16 +113,24 @@ def _write_split(part: Dataset, name: str, folder: Path, root: Path, repeats: Ma
     labels.mkdir(parents=True)
     listed, taken = [], set()
     for frame in part.frames:
-        target = _flat_name(frame.file_name, taken)
         source = (root / frame.file_name).absolute()
-        try:
-            (images / target).symlink_to(source)
-        except OSError:
-            shutil.copyfile(source, images / target)
+        kind = true_suffix(source)
+        target = _flat_name(readable_name(frame.file_name, kind), taken)
+        if kind == ".gif":
+            write_image(images / target, read_image(source))
+        else:
+            _link(images / target, source)
         lines = label_lines(frame)
         (labels / target).with_suffix(".txt").write_text("".join(f"{x}\n" for x in lines), encoding="utf-8")
         listed += [f"./images/{name}/{target}\n"] * repeats.get(frame.file_name, 1)
     (folder / f"{name}.txt").write_text("".join(listed), encoding="utf-8")
+
+
+def _link(link: Path, source: Path) -> None:
+    try:
+        link.symlink_to(source)
+    except OSError:
+        shutil.copyfile(source, link)
 
 
 def _flat_name(file_name: str, taken: set[str]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,10 +15,10 @@ from pathlib import Path
 import av
 from tqdm import tqdm
 
-from fosbury.errors import BadInput
-from fosbury.media.files import replace_folder, sha256_of
+from fosbury.errors import BadInput, BadInputs
+from fosbury.media.files import replace_folder, sha256_of, unsafe_name
 from fosbury.media.image import encode_bgr
-from fosbury.media.video import decode, to_image
+from fosbury.media.video import decode, probe, to_image
 
 MANIFEST = "frames.json"
 VERSION = 1
@@ -78,13 +79,79 @@ def frame_name(index: int) -> str:
 def read_manifest(folder: str | Path) -> Manifest | None:
     """Manifest of a folder of frames; None where there is none that can be read."""
     try:
-        return Manifest(**json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        manifest = Manifest(**json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
+    named = isinstance(manifest.video, str) and unsafe_name(manifest.video) is None
+    indices, times = manifest.frames, manifest.timestamps_ms
+    listed = isinstance(indices, list) and isinstance(times, list) and len(indices) == len(times)
+    sound = named and listed and all(type(index) is int and index >= 0 for index in indices)
+    return manifest if sound and all(type(t) in (int, float) and math.isfinite(t) for t in times) else None
+
+
+def extract_clips(
+    videos: Sequence[str | Path],
+    output: str | Path,
+    every: int | None = None,
+    fps: float | None = None,
+    quality: int = 95,
+) -> Iterator[tuple[Path, Manifest]]:
+    """Extract clips for a person, each into a folder of ``output`` that bears its name.
+
+    Parameters
+    ----------
+    videos : sequence of str or Path
+    output : str or Path
+    every : int, optional
+        Every n-th frame; all without it.
+    fps : float, optional
+        About so many frames a second instead.
+    quality : int
+        JPEG quality, 1 to 100.
+
+    Yields
+    ------
+    folder, manifest
+        Of each clip, in turn; a clip that is extracted already is skipped.
+
+    Raises
+    ------
+    BadInput, BadInputs
+        Before anything is done, if both ``every`` and ``fps`` are given, two clips share a name, or a folder was made
+        by someone else; after the last clip, for those that could not be read or whose folder holds files of a person.
+    """
+    output, clips = Path(output), [Path(video) for video in videos]
+    if every is not None and fps is not None:
+        raise BadInput("--every and --fps", "say the same thing twice", "give one of them")
+    if len({clip.stem for clip in clips}) < len(clips):
+        raise BadInput(output, "would get frames of two clips in one folder", "rename a clip or give it alone")
+    for clip in clips:
+        if (output / clip.stem).exists() and read_manifest(output / clip.stem) is None:
+            raise BadInput(
+                output / clip.stem, "is in the way and was not made by this command", "move it or choose another -o"
+            )
+    problems = []
+    for clip in clips:
+        try:
+            step = every or (max(1, round(probe(clip).fps / fps)) if fps else 1)
+            manifest = extract(clip, output / clip.stem, step, quality, keep_others=True)
+        except BadInput as error:
+            problems.append(error)
+            continue
+        yield output / clip.stem, manifest
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise BadInputs("clips", map(str, problems), "mend them; the others are extracted")
 
 
 def extract(
-    video: str | Path, folder: str | Path, every: int = 1, quality: int = 95, only: Collection[int] | None = None
+    video: str | Path,
+    folder: str | Path,
+    every: int = 1,
+    quality: int = 95,
+    only: Collection[int] | None = None,
+    keep_others: bool = False,
 ) -> Manifest:
     """Write frames of a clip into a folder, or do nothing if they are there already.
 
@@ -103,11 +170,13 @@ def extract(
         JPEG quality, 1 to 100.
     only : collection of int, optional
         The frames to write.
+    keep_others : bool
+        Refuse to replace a folder that holds files besides the frames and their manifest.
 
     Raises
     ------
     BadInput
-        If the clip cannot be read or has no frame of an index in ``only``.
+        If the clip cannot be read or has no frame of an index in ``only``, or other files are to be kept.
     """
     video, folder = Path(video), Path(folder)
     wanted = None if only is None else sorted(set(only))
@@ -115,10 +184,13 @@ def extract(
     digest = sha256_of(video) if video.is_file() else ""
     old = read_manifest(folder)
     asked = (VERSION, video.name, digest, every, quality, wanted)
-    if old and (old.version, old.video, old.sha256, old.every, old.quality, old.only) == asked:
-        present = {path.name for path in folder.iterdir()}
-        if present == {MANIFEST, *map(frame_name, old.frames)}:
-            return old
+    present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    expected = {MANIFEST, *map(frame_name, old.frames if old else ())}
+    if old and (old.version, old.video, old.sha256, old.every, old.quality, old.only) == asked and expected <= present:
+        return old
+    if keep_others and (others := sorted(present - expected)):
+        few = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+        raise BadInput(folder, f"is to be made anew and holds other files ({few})", "move them or choose another -o")
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

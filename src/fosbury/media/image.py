@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.Image import open as open_picture  # bound before Ultralytics puts its own in its place
 
 from fosbury.errors import BadInput
 from fosbury.media.files import check_file
@@ -16,6 +17,10 @@ FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")
 """What is opened; Pillow knows more, of which some (EPS) start other programs."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 
+READ_BY_TRAINERS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+"""Suffixes that Ultralytics takes for pictures; it passes over others, such as .jfif and .gif, without a word."""
+
+_TRUE_SUFFIXES = {"PNG": ".png", "BMP": ".bmp", "WEBP": ".webp", "TIFF": ".tif", "GIF": ".gif"}
 _EXIF_ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -31,7 +36,7 @@ _TURNS = {
 def _open(path: Path) -> Image.Image:
     check_file(path)
     try:
-        return Image.open(path, formats=FORMATS)
+        return open_picture(path, formats=FORMATS)
     except UnidentifiedImageError:
         raise BadInput(path, "is not a picture of a known kind", "save it as JPEG or PNG") from None
     except Image.DecompressionBombError:
@@ -60,6 +65,41 @@ def image_size(path: str | Path) -> tuple[int, int]:
     with _open(Path(path)) as image:
         width, height = image.size
         return (height, width) if orientation(image) >= 5 else (width, height)
+
+
+def true_suffix(path: str | Path) -> str:
+    """Suffix that says what a picture is by its content; ``.jpg`` for JPEG in all its variants.
+
+    Raises
+    ------
+    BadInput
+        As ``image_size``.
+    """
+    with _open(Path(path)) as image:
+        return _TRUE_SUFFIXES.get(image.format or "", ".jpg")
+
+
+def readable_name(name: str, true: str) -> str:
+    """Name for a picture that ends in a suffix that trainers read.
+
+    Parameters
+    ----------
+    name : str
+        File name, maybe with folders.
+    true : str
+        See ``true_suffix``; a GIF is to be converted to PNG.
+
+    Examples
+    --------
+    >>> [readable_name("a/im1.jfif", ".jpg"), readable_name("im1.JPG", ".jpg"), readable_name("im.1", ".gif")]
+    ['a/im1.jpg', 'im1.JPG', 'im.1.png']
+    """
+    path = PurePosixPath(name)
+    wanted = ".png" if true == ".gif" else true
+    if path.suffix.lower() in READ_BY_TRAINERS and true != ".gif":
+        return name
+    picture = path.suffix.lower() in (*SUFFIXES, ".jfif", ".jpe", ".pjpeg", ".mpo", ".dib")
+    return str(path.with_suffix(wanted)) if picture else f"{name}{wanted}"
 
 
 def read_image(path: str | Path) -> np.ndarray:

@@ -38,25 +38,6 @@ _THREAD = threading.local()
 """Each thread's converter: setting one up costs several times as much as converting a frame."""
 
 
-@dataclass(frozen=True, eq=False)
-class VideoFrame:
-    """One decoded frame.
-
-    Attributes
-    ----------
-    index : int
-        Position in presentation order, from 0.
-    timestamp_ms : float
-        Milliseconds since the first frame.
-    image : ndarray of uint8, shape (H, W, 3)
-        RGB, upright.
-    """
-
-    index: int
-    timestamp_ms: float
-    image: np.ndarray
-
-
 @dataclass(frozen=True)
 class VideoInfo:
     """What a clip really holds.
@@ -204,15 +185,23 @@ def _milliseconds(seconds: Fraction) -> float:
     return round(float(seconds * 1000), 3)
 
 
-def read_frames(
+def to_image(frame: av.VideoFrame, pixels: Literal["rgb24", "bgr24"] = "rgb24") -> np.ndarray:
+    """Convert a decoded frame to upright uint8, shape (H, W, 3): the container's rotation or mirroring is applied."""
+    if not hasattr(_THREAD, "converter"):
+        _THREAD.converter = VideoReformatter()
+    converted = _THREAD.converter.reformat(frame, format=pixels)
+    return _upright(converted.to_ndarray(), _display_matrix(frame))
+
+
+def decode(
     path: str | Path,
     every: int = 1,
     start: int | None = None,
     stop: int | None = None,
     only: Collection[int] | None = None,
     notes: list[str] | None = None,
-) -> Iterator[VideoFrame]:
-    """Decode a clip in presentation order.
+) -> Iterator[tuple[int, float, av.VideoFrame]]:
+    """Decode a clip in presentation order; ``to_image`` is left to whoever has a core to spare.
 
     Parameters
     ----------
@@ -228,40 +217,13 @@ def read_frames(
 
     Yields
     ------
-    VideoFrame
-        Upright RGB: the container's rotation or mirroring is applied.
+    index, timestamp_ms, frame
+        Position from 0, milliseconds since the first frame, and the frame as stored, not turned upright.
 
     Raises
     ------
     BadInput
         If the file is absent, empty, a Git LFS pointer, not a video, without a picture, or changes its size.
-    """
-    for index, timestamp_ms, frame in decode(path, every, start, stop, only, notes):
-        yield VideoFrame(index, timestamp_ms, to_image(frame))
-
-
-def to_image(frame: av.VideoFrame, pixels: Literal["rgb24", "bgr24"] = "rgb24") -> np.ndarray:
-    """Convert a decoded frame to upright uint8, shape (H, W, 3)."""
-    if not hasattr(_THREAD, "converter"):
-        _THREAD.converter = VideoReformatter()
-    converted = _THREAD.converter.reformat(frame, format=pixels)
-    return _upright(converted.to_ndarray(), _display_matrix(frame))
-
-
-def decode(
-    path: str | Path,
-    every: int = 1,
-    start: int | None = None,
-    stop: int | None = None,
-    only: Collection[int] | None = None,
-    notes: list[str] | None = None,
-) -> Iterator[tuple[int, float, av.VideoFrame]]:
-    """Decode as ``read_frames`` does, and leave the conversion by ``to_image`` to whoever has a core to spare.
-
-    Yields
-    ------
-    index, timestamp_ms, frame
-        The frame as stored, not turned upright.
     """
     path, begin = Path(path), start or 0
     if only is not None:
@@ -287,7 +249,7 @@ def probe(path: str | Path) -> VideoInfo:
     Raises
     ------
     BadInput
-        As ``read_frames``.
+        As ``decode``.
     """
     notes: list[str] = []
     times: list[float] = []

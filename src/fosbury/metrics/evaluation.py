@@ -16,7 +16,7 @@ from fosbury.metrics.error import capped_errors, swapped_joints
 from fosbury.metrics.match import match_boxes
 from fosbury.metrics.oks import oks_ap
 from fosbury.metrics.stature import TRUNK_SHARE, athletes, pixel_stature
-from fosbury.pose import OCCLUDED, PHASES, VISIBLE, Dataset, Pose, trunk_tilt
+from fosbury.pose import OCCLUDED, PHASES, TILTS, VISIBLE, Dataset, Pose, tilt_bins, trunk_tilt
 from fosbury.skeleton import Skeleton
 
 STATURE_MM = 1850.0
@@ -28,8 +28,6 @@ CAP = 0.5
 PCK = (0.05, 0.1, 0.2)
 """Thresholds of PCK in trunk lengths."""
 
-TILT_STEP = 30
-TILTS = tuple(f"{low}-{low + TILT_STEP}" for low in range(0, 180, TILT_STEP))
 UNLABELLED = "unlabelled"
 UPRIGHT = ("approach", "takeoff")
 
@@ -171,10 +169,7 @@ class Evaluation:
 
     def by_tilt(self) -> dict[str, Figures]:
         """Figures of each 30 degrees of trunk tilt (an edge belongs to the bin above it)."""
-        known = np.isfinite(self.tilt)
-        bin_ = np.clip(np.where(known, self.tilt, 0.0) // TILT_STEP, 0, len(TILTS) - 1).astype(int)
-        labels = np.where(known, np.array(TILTS)[bin_], UNLABELLED)
-        return self.grouped(labels, (*TILTS, UNLABELLED))
+        return self.grouped(tilt_bins(self.tilt, UNLABELLED), (*TILTS, UNLABELLED))
 
     def by_joint(self) -> dict[str, Figures]:
         """Figures of each joint, in the skeleton's order."""

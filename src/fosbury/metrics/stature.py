@@ -82,9 +82,9 @@ def grouped_percentile(values: np.ndarray, groups: np.ndarray, percentile: float
 def athletes(dataset: Dataset) -> np.ndarray:
     """Number the athletes of a data set: people with one number share one pixel stature.
 
-    A clip in which no frame holds more than one labelled person shows one athlete. Nothing links the people
-    of different frames otherwise, so in a clip with several people at once, and in stills, each person of
-    each frame stands alone.
+    A clip in which no frame holds more than one person with a labelled joint shows one athlete. Nothing links the
+    people of different frames otherwise, so in a clip with several people at once, and in stills, each person of
+    each frame stands alone; so does a person without a labelled joint, who says nothing about anyone.
 
     Parameters
     ----------
@@ -93,18 +93,18 @@ def athletes(dataset: Dataset) -> np.ndarray:
     Returns
     -------
     ndarray of int, shape (P,)
-        One number, from 0, for every labelled person, in the order of frames and of people in them.
+        One number, from 0, for every person, in the order of frames and of people in them.
     """
     clips = [(frame.source, frame.video) for frame in dataset.frames]
     crowd: Counter[tuple[str | None, str | None]] = Counter()
     for clip, frame in zip(clips, dataset.frames, strict=True):
-        crowd[clip] = max(crowd[clip], len(frame.people))
+        crowd[clip] = max(crowd[clip], sum(bool(person.labelled.any()) for person in frame.people))
     numbers: dict[tuple[str | None, str | None], int] = {}
     result = []
     fresh = 0
     for clip, frame in zip(clips, dataset.frames, strict=True):
-        for _ in frame.people:
-            if clip[1] is not None and crowd[clip] == 1:
+        for person in frame.people:
+            if clip[1] is not None and crowd[clip] == 1 and person.labelled.any():
                 if clip not in numbers:
                     numbers[clip], fresh = fresh, fresh + 1
                 result.append(numbers[clip])

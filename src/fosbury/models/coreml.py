@@ -25,10 +25,10 @@ from coremltools.converters.mil.mil import Function, Var, types
 from google.protobuf.message import DecodeError
 
 from fosbury.errors import BadInput
+from fosbury.media.files import check_file
 from fosbury.models import mil
 from fosbury.models.exported import (
     EXPORT_AGAIN,
-    check_file,
     check_output,
     check_size,
     description,

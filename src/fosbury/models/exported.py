@@ -12,7 +12,6 @@ from fosbury.errors import BadInput
 from fosbury.skeleton import Skeleton
 
 FORMAT = 1
-LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 STRIDES = (8, 16, 32, 64)
 EXPORT_AGAIN = "export the checkpoint again"
 # The joints of Ultralytics' official pose weights, which do not name them: COCO's, in COCO's order.
@@ -150,9 +149,12 @@ def _own_skeleton(given: Mapping[str, str], where: str | Path) -> Skeleton | Non
         found = given.get("fosbury.format", "none")
         raise BadInput(where, f"has format {found}, and this version reads {FORMAT}", "update fosbury")
     try:
-        return Skeleton.from_mapping(json.loads(given["fosbury.skeleton"]), where=str(where))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise BadInput(where, "has a damaged skeleton in its metadata", EXPORT_AGAIN) from error
+        mapping = json.loads(given["fosbury.skeleton"])
+    except ValueError:
+        mapping = None
+    if not isinstance(mapping, dict):
+        raise BadInput(where, "has a damaged skeleton in its metadata", EXPORT_AGAIN)
+    return Skeleton.from_mapping(mapping, where=str(where))
 
 
 def _numbers(text: str | None) -> tuple[int, int] | None:
@@ -196,20 +198,3 @@ def check_size(where: str | Path, own: tuple[int, int], wanted: int | tuple[int,
             f"takes pictures of {own[0]} x {own[1]} (height x width) only, not {wanted[0]} x {wanted[1]}",
             "leave the image size out, or export again with the one you want",
         )
-
-
-def check_file(path: Path, mend: str = EXPORT_AGAIN) -> None:
-    """Refuse a file that is absent, empty, or a Git LFS pointer.
-
-    Raises
-    ------
-    BadInput
-    """
-    if not path.is_file():
-        raise BadInput(path, "is not a file" if path.exists() else "is not there", mend)
-    with path.open("rb") as file:
-        start = file.read(len(LFS_POINTER))
-    if not start:
-        raise BadInput(path, "is empty", mend)
-    if start == LFS_POINTER:
-        raise BadInput(path, "is a Git LFS pointer, not the file itself", "run `git lfs pull`")

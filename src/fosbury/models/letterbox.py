@@ -87,7 +87,7 @@ class Letterbox:
         return (xy - self.offset) / self.gain
 
     def undo_inside(self, xy: np.ndarray) -> np.ndarray:
-        """As ``undo``, with what falls outside the picture moved to its edge, as Ultralytics does."""
+        """As ``undo``, with what falls outside the picture moved to its edge: for boxes, not for joints."""
         return np.clip(self.undo(xy), 0.0, [self.shape[1], self.shape[0]])
 
 
@@ -205,7 +205,7 @@ def predict_letterboxed(
     Returns
     -------
     list of list of Pose
-        For each image its poses, the most confident first, inside the image.
+        For each image its poses, the most confident first; boxes end at the image's edge, joints may lie beyond it.
     """
     answers: list[list[Pose]] = []
     for start in range(0, len(images), batch):
@@ -216,7 +216,7 @@ def predict_letterboxed(
         for place, output in zip(places, raw, strict=True):
             found = decode(output, joints, confidence, iou, values)
             boxes = place.undo_inside(found.boxes.reshape(-1, 2, 2)).reshape(-1, 4)
-            keypoints = place.undo_inside(found.keypoints)
+            keypoints = place.undo(found.keypoints)
             answers.append(
                 [
                     Pose(keypoints=points, confidence=sure, box=box, score=float(score))

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 
 from fosbury.errors import BadInput
 
 
 def default_device() -> str:
-    """Where to compute: ``FOSBURY_DEVICE`` (``cpu``, ``cuda:0``, ``mps``), the processor where it is not set."""
-    return os.environ.get("FOSBURY_DEVICE") or "cpu"
+    """Where to compute: ``FOSBURY_DEVICE``, the processor where it is not set.
+
+    Returns
+    -------
+    str
+        ``cpu``, ``mps``, ``cuda:0`` and so on; a bare number stands for that CUDA device.
+
+    Raises
+    ------
+    BadInput
+        If it is set to anything else.
+    """
+    text = os.environ.get("FOSBURY_DEVICE") or "cpu"
+    if text.isdecimal():
+        return f"cuda:{text}"
+    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", text):
+        raise BadInput("FOSBURY_DEVICE", f"is '{text}'", "set it to cpu, mps, or cuda:0")
+    return text
 
 
 def default_threads() -> int:

@@ -6,18 +6,18 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 import onnxruntime
-import torch
 from google.protobuf.message import DecodeError
 from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
 from fosbury.errors import BadInput
+from fosbury.media.files import check_file
 from fosbury.models.exported import (
     EXPORT_AGAIN,
-    check_file,
     check_output,
     check_size,
     description,
@@ -28,6 +28,9 @@ from fosbury.models.letterbox import IOU, predict_letterboxed
 from fosbury.models.machine import default_threads
 from fosbury.pose import Pose
 from fosbury.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    import torch
 
 OPSET = 18
 ONLY_ERRORS = 3
@@ -134,6 +137,8 @@ def to_onnx(
     Path
         ``out``.
     """
+    import torch
+
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")

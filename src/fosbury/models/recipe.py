@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from fosbury.media.files import sha256_of
 from fosbury.pose import Dataset
 
 
@@ -23,14 +25,12 @@ class Recipe:
     weight_decay, warmup_epochs : float
     freeze_batch_norm : bool
         Keep the running statistics of batch normalisation as the weights brought them.
-    sigma_scale : float
-        Factor on the OKS sigmas of the loss at the first epoch, falling geometrically to 1 over the first
-        ``sigma_epochs`` share of the run. OKS loss is flat far from the label (1 - exp(-d^2 / 2 s^2 k^2)), so a joint
-        that starts on the wrong limb feels no pull; wide sigmas at first give it one.
-    sigma_epochs : float
-        Share of the epochs after which the sigmas are the skeleton's own.
     pose_gain : float
         Weight of the joint-position loss.
+    joint_loss : {"huber", "oks"}
+        ``oks`` is Ultralytics' own, 1 - exp(-e) with e = d^2 / (2 s^2 k^2): flat far from the label, so that a joint
+        which starts on the wrong limb feels no pull. ``huber`` is sqrt(1 + 2 e) - 1: the same near the label, and a
+        steady pull from afar (Charbonnier et al., 1997, a smooth form of Huber's loss).
     degrees : float
         Largest rotation, either way, of the augmentation: an inverted athlete is rotated, not mirrored.
     translate, scale, fliplr, hsv_h, hsv_s, hsv_v, mosaic, erasing : float
@@ -49,9 +49,8 @@ class Recipe:
     weight_decay: float = 0.0005
     warmup_epochs: float = 0.5
     freeze_batch_norm: bool = False
-    sigma_scale: float = 1.0
-    sigma_epochs: float = 0.7
-    pose_gain: float = 12.0
+    pose_gain: float = 8.0
+    joint_loss: str = "huber"
     degrees: float = 180.0
     translate: float = 0.1
     scale: float = 0.3
@@ -63,12 +62,6 @@ class Recipe:
     erasing: float = 0.0
     oversample_arch: int = 1
     frozen_layers: int = 0
-
-    def sigma_factor(self, epoch: int) -> float:
-        """Factor on the sigmas of the loss in ``epoch`` (from 0)."""
-        span = self.sigma_epochs * self.epochs
-        progress = min(1.0, epoch / span) if span > 0 else 1.0
-        return self.sigma_scale ** (1.0 - progress)
 
 
 def arch_repeats(dataset: Dataset, times: int) -> dict[str, int]:
@@ -94,22 +87,42 @@ def selection_frames(dataset: Dataset) -> Dataset:
     return dataset.where(arch) if any(arch) else dataset
 
 
-def run_key(recipe: Recipe, seed: int, *files: Path) -> str:
+def run_key(
+    recipe: Recipe,
+    seed: int,
+    architecture: str,
+    splits: Mapping[str, Dataset],
+    root: Path,
+    weights: Path | None,
+) -> str:
     """Digest of everything that decides a training run, so that only the very same run is resumed.
 
     Parameters
     ----------
     recipe : Recipe
     seed : int
-    *files : Path
-        Files whose contents matter: labels, starting weights.
+    architecture : str
+    splits : mapping of str to Dataset
+        Labels, phases and skeleton count, and the bytes of the pictures.
+    root : Path
+        Folder that file names are relative to.
+    weights : Path or None
+        Starting weights.
 
     Returns
     -------
     str
         Hexadecimal SHA-256.
     """
-    digest = hashlib.sha256(json.dumps([asdict(recipe), seed], sort_keys=True).encode())
-    for file in files:
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    skeletons = [splits[name].skeleton.to_mapping() for name in sorted(splits)]
+    digest = hashlib.sha256(json.dumps([asdict(recipe), seed, architecture, skeletons], sort_keys=True).encode())
+    for name in sorted(splits):
+        for frame in splits[name].frames:
+            about = [name, frame.file_name, frame.width, frame.height, frame.phase, frame.video, frame.stature_mm]
+            digest.update(json.dumps(about).encode())
+            digest.update(sha256_of(root / frame.file_name).encode())
+            for person in frame.people:
+                digest.update(person.keypoints.tobytes() + person.visibility.tobytes() + person.box.tobytes())
+    if weights is not None:
+        digest.update(sha256_of(weights).encode())
     return digest.hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -14,19 +13,14 @@ from typing import BinaryIO
 from tqdm import tqdm
 
 from fosbury.errors import BadInput, WorkFailed
+from fosbury.media.files import sha256_of
 
 MIRROR = "FOSBURY_WEIGHTS_MIRROR"
 SCHEMES = ("https", "http", "file")
 CHUNK = 1 << 20
 
 
-def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def require_weights(path: str | Path, sha256: str | None, name: str, url: str | None) -> None:
+def verified(path: str | Path, sha256: str | None, name: str, url: str | None) -> Path:
     """See that the weights to start from are there and are the ones meant.
 
     Parameters
@@ -39,6 +33,11 @@ def require_weights(path: str | Path, sha256: str | None, name: str, url: str | 
     url : str or None
         Where the weights can be fetched from; None: nowhere.
 
+    Returns
+    -------
+    Path
+        ``path``.
+
     Raises
     ------
     BadInput
@@ -48,9 +47,10 @@ def require_weights(path: str | Path, sha256: str | None, name: str, url: str | 
     get = f"run `fosbury fetch {name}`" if url else "put it there, or name another file with -S model.weights=FILE"
     if not path.is_file():
         raise BadInput(path, f"is missing, and model '{name}' starts from it", get)
-    if sha256 is not None and file_sha256(path) != sha256:
+    if sha256 is not None and sha256_of(path) != sha256:
         own = "set model.sha256=null if these weights are your own"
         raise BadInput(path, f"is not the file that model '{name}' names by its SHA-256", f"{get}, or {own}")
+    return path
 
 
 def source_url(url: str, mirror: str | None = None) -> str:
@@ -94,7 +94,7 @@ def fetch_weights(url: str, path: str | Path, sha256: str, mirror: str | None = 
     """
     path, address = Path(path), source_url(url, mirror)
     if path.exists():
-        if path.is_file() and file_sha256(path) == sha256:
+        if path.is_file() and sha256_of(path) == sha256:
             return False
         raise BadInput(path, "is in the way: it is not the file to be fetched", "move it away and fetch again")
     if address.partition(":")[0].lower() not in SCHEMES:
@@ -111,7 +111,7 @@ def fetch_weights(url: str, path: str | Path, sha256: str, mirror: str | None = 
                 f"{address}: could not be fetched ({reason}); try again, download it elsewhere and put it at {path}, "
                 f"or set {MIRROR} to a folder or address that has it."
             ) from None
-        found = file_sha256(draft)
+        found = sha256_of(draft)
         if found != sha256:
             raise BadInput(
                 address, f"has SHA-256 {found[:12]}..., not {sha256[:12]}...", "nothing was kept; use another source"

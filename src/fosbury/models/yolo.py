@@ -8,9 +8,11 @@ Ultralytics' pixel convention is that of ``fosbury.pose``: labels are divided by
 
 from __future__ import annotations
 
+import atexit
 import csv
 import os
 import random
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -20,8 +22,10 @@ from typing import Any
 os.environ.setdefault("YOLO_OFFLINE", "True")
 os.environ.setdefault("YOLO_AUTOINSTALL", "False")
 os.environ.setdefault("YOLO_VERBOSE", "False")
-os.environ.setdefault("YOLO_CONFIG_DIR", str(Path(tempfile.gettempdir()) / "fosbury-ultralytics"))
-Path(os.environ["YOLO_CONFIG_DIR"]).mkdir(parents=True, exist_ok=True)
+if "YOLO_CONFIG_DIR" not in os.environ:
+    # Ultralytics keeps settings there; a private folder for each process, so that nobody else's are read.
+    os.environ["YOLO_CONFIG_DIR"] = tempfile.mkdtemp(prefix="fosbury-")
+    atexit.register(shutil.rmtree, os.environ["YOLO_CONFIG_DIR"], ignore_errors=True)
 
 import numpy as np
 import torch
@@ -30,6 +34,7 @@ from ultralytics.models.yolo.pose import PoseTrainer
 from ultralytics.nn.tasks import PoseModel as YoloModule
 from ultralytics.nn.tasks import torch_safe_load
 from ultralytics.utils import SETTINGS, callbacks
+from ultralytics.utils.loss import KeypointLoss
 
 from fosbury.errors import BadInput, WorkFailed
 from fosbury.formats.yolo import write_yolo
@@ -94,7 +99,7 @@ class YoloPose:
         size = image_size or about.get("image_size") or 640
         self.input_size = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
         self.confidence = confidence
-        self.device = device or default_device()
+        self.device = device or usable_device()
         self.module.to(self.device).fuse(verbose=False)
 
     def predict(self, images: Sequence[np.ndarray]) -> list[list[Pose]]:
@@ -107,6 +112,24 @@ class YoloPose:
             self.confidence,
             batch=BATCH,
         )
+
+
+def usable_device() -> str:
+    """The device of ``machine.default_device``, made sure that torch has it.
+
+    Raises
+    ------
+    BadInput
+        If it has not.
+    """
+    device = default_device()
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise BadInput(
+            "FOSBURY_DEVICE", f"is '{device}', which torch cannot use here", "leave it out for cpu"
+        ) from error
+    return device
 
 
 def _forward(module: nn.Module, batch: np.ndarray, device: str) -> np.ndarray:
@@ -164,10 +187,10 @@ def _skeleton_of(path: Path, module: YoloModule, about: Mapping[str, Any], given
     count = int(module.model[-1].kpt_shape[0])
     if "skeleton" in about:
         return Skeleton.from_mapping(about["skeleton"], where=str(path))
+    if given is not None and count == len(OFFICIAL_JOINTS):
+        return given if list(given.match(OFFICIAL_JOINTS)) == list(range(count)) else official_skeleton(given)
     if given is not None and len(given) == count:
         return given
-    if count == len(OFFICIAL_JOINTS) and given is not None:
-        return official_skeleton(given)
     raise BadInput(path, f"predicts {count} joints and does not name them", "name its skeleton (--skeleton)")
 
 
@@ -201,6 +224,18 @@ def save_module(module: YoloModule, path: Path, skeleton: Skeleton, image_size: 
         draft.replace(path)
 
 
+class _HuberLoss(KeypointLoss):
+    """``Recipe.joint_loss`` ``huber``, with the normalisation of the loss that it replaces."""
+
+    def forward(
+        self, pred_kpts: torch.Tensor, gt_kpts: torch.Tensor, kpt_mask: torch.Tensor, area: torch.Tensor
+    ) -> torch.Tensor:
+        squared = (pred_kpts[..., :2] - gt_kpts[..., :2]).square().sum(-1)
+        normalised = squared / (8 * self.sigmas.square() * (area + 1e-9))
+        share = kpt_mask.shape[1] / (kpt_mask.sum(1, keepdim=True) + 1e-9)
+        return (share * ((1 + 2 * normalised).sqrt() - 1) * kpt_mask).mean()
+
+
 class _Trainer(PoseTrainer):
     """Ultralytics' trainer with a checkpoint chosen by pose error, exact resume, and no files of its own."""
 
@@ -210,10 +245,11 @@ class _Trainer(PoseTrainer):
         state_file: Path,
         key: str,
         curve: Path,
+        shown: int,
         select: Dataset,
         images: list[np.ndarray],
     ) -> None:
-        self.recipe, self.state_file, self.key, self.curve = recipe, state_file, key, curve
+        self.recipe, self.state_file, self.key, self.curve, self.shown = recipe, state_file, key, curve, shown
         self.select, self.select_images = select, images
         self.history: list[list[float]] = []
         self.best_state: dict[str, torch.Tensor] = {}
@@ -221,15 +257,18 @@ class _Trainer(PoseTrainer):
 
     def _setup_train(self) -> None:
         super()._setup_train()
+        found = len(self.train_loader.dataset)
+        if found != self.shown:
+            raise WorkFailed(f"{self.args.data}: Ultralytics takes {found} of {self.shown} training pictures.")
         if self.device.type == "cpu":
             self.model = self.model.to(memory_format=torch.channels_last)
         self.model.criterion = self.model.init_criterion()
-        self.sigmas = self.model.criterion.keypoint_loss.sigmas.clone()
+        if self.recipe.joint_loss == "huber":
+            self.model.criterion.keypoint_loss = _HuberLoss(self.model.criterion.keypoint_loss.sigmas)
 
     def _model_train(self) -> None:
         super()._model_train()
         torch.set_num_threads(self.threads)
-        self.model.criterion.keypoint_loss.sigmas = self.sigmas * self.recipe.sigma_factor(self.epoch)
         if self.recipe.freeze_batch_norm:
             for layer in self.model.modules():
                 if isinstance(layer, nn.BatchNorm2d):
@@ -374,15 +413,13 @@ def finetune(
     start = load_module(weights)[0] if weights is not None else None
     SETTINGS.update({name: False for name, value in SETTINGS.items() if isinstance(value, bool)})
     work.mkdir(parents=True, exist_ok=True)
-    data = write_yolo(
-        {name: splits[name] for name in ("train", "val")},
-        work / "data",
-        root,
-        repeats=arch_repeats(splits["train"], recipe.oversample_arch),
-    )
-    labels = sorted((work / "data" / "labels").rglob("*.txt"))
-    key = run_key(recipe, seed, *labels, *([weights] if weights is not None else []))
+    repeats = arch_repeats(splits["train"], recipe.oversample_arch)
+    data = write_yolo({name: splits[name] for name in ("train", "val")}, work / "data", root, repeats)
+    key = run_key(recipe, seed, architecture, {name: splits[name] for name in ("train", "val")}, root, weights)
     select = selection_frames(splits["val"])
+    if not len(evaluate(select, [[] for _ in select.frames], ap=False).joint):
+        mend = "label both ends of a limb that the skeleton names under 'limbs'"
+        raise BadInput("split 'val'", "has no one whose pose error can be measured", mend)
     trainer = _Trainer(
         overrides={
             "model": f"{architecture}.yaml",
@@ -418,7 +455,7 @@ def finetune(
             "verbose": False,
             "seed": seed,
             "deterministic": True,
-            "device": default_device(),
+            "device": usable_device(),
             "project": str(work.resolve()),
             "name": "run",
             "exist_ok": True,
@@ -441,6 +478,7 @@ def finetune(
         work / "state.pt",
         key,
         curve,
+        sum(repeats.values()),
         select,
         [read_image(root / frame.file_name) for frame in select.frames],
     )
@@ -454,6 +492,7 @@ def finetune(
     module = YoloModule(deepcopy(module.yaml), ch=3, nc=1, data_kpt_shape=(len(skeleton), 3), verbose=False)
     module.load_state_dict(state["best_state"])
     save_module(module, out, skeleton, recipe.image_size)
+    (work / "state.pt").unlink()
     return out
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from fosbury.config import load_params
-from fosbury.errors import BadInput
 from fosbury.formats.coco import write_coco
 from fosbury.formats.sets import annotations_of_sets, annotations_report
+from fosbury.stages.running import run
 
 FRAMES = Path("data/frames")
 OUTPUT = Path("data/annotations")
@@ -16,15 +15,11 @@ REPORT = Path("reports/annotations.md")
 ROOT = Path()
 
 
-def main() -> int:
+def main() -> None:
     """Write data/annotations/<set>.json and reports/annotations.md."""
-    try:
-        params = load_params()
-        data = params.data
-        datasets = annotations_of_sets(ROOT, data.source, data.sets, FRAMES, params.pose_skeleton, data.every)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
+    params = load_params()
+    data = params.data
+    datasets = annotations_of_sets(ROOT, data.source, data.sets, FRAMES, params.pose_skeleton, data.every)
     OUTPUT.mkdir(parents=True, exist_ok=True)
     for stale in OUTPUT.glob("*.json"):
         stale.unlink()
@@ -33,8 +28,7 @@ def main() -> int:
         print(f"{name}: {len(dataset)} frames")
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(annotations_report(datasets), encoding="utf-8")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

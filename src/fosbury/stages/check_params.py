@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from fosbury.config import check, load_params
-from fosbury.errors import BadInput
-from fosbury.models.weights import require_weights
+from fosbury.models.weights import verified
+from fosbury.stages.running import run
 
 OUTPUT = Path("reports/params_ok.txt")
 
 
-def main() -> int:
+def main() -> None:
     """Check params.yaml and the weights it names, print the overrides in effect, and write a constant output."""
-    try:
-        overrides = check(Path.cwd())
-        model = load_params().model
-        require_weights(model.weights, model.sha256, model.name, model.url)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
+    overrides = check(Path.cwd())
+    model = load_params().model
+    verified(model.weights, model.sha256, model.name, model.url)
     for line in overrides:
         print(f"override in effect: {line}")
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     OUTPUT.write_text("ok\n", encoding="utf-8")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

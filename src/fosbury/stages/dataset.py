@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from fosbury.config import load_params
@@ -11,8 +10,8 @@ from fosbury.dataset.merge import merge
 from fosbury.dataset.phases import assign_phases, phases_from_tables
 from fosbury.dataset.split import split
 from fosbury.dataset.summary import summarise
-from fosbury.errors import BadInput
 from fosbury.formats.coco import read_coco, write_coco
+from fosbury.stages.running import run
 
 ANNOTATIONS = Path("data/annotations")
 OUTPUT = Path("data/dataset")
@@ -20,24 +19,19 @@ REPORT = Path("reports/dataset.md")
 ROOT = Path()
 
 
-def main() -> int:
+def main() -> None:
     """Write data/dataset/{train,val,test}.json and reports/dataset.md."""
-    try:
-        params = load_params()
-        sets = {path.stem: read_coco(path, params.pose_skeleton) for path in sorted(ANNOTATIONS.glob("*.json"))}
-        dataset = assign_phases(merge(phases_from_tables(sets, Path(params.data.source))))
-        splits = split(dataset, params.split.ratios, params.split.assign, params.seed)
-        found = audit(splits, ROOT, params.split.near_duplicates, params.split.allow_duplicates)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
+    params = load_params()
+    sets = {path.stem: read_coco(path, params.pose_skeleton) for path in sorted(ANNOTATIONS.glob("*.json"))}
+    dataset = assign_phases(merge(phases_from_tables(sets, Path(params.data.source))))
+    splits = split(dataset, params.split.ratios, params.split.assign, params.seed)
+    found = audit(splits, ROOT, params.split.near_duplicates, params.split.allow_duplicates)
     OUTPUT.mkdir(parents=True, exist_ok=True)
     for name, part in splits.items():
         write_coco(part, OUTPUT / f"{name}.json")
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(summarise(splits, params.split.ratios, found, dataset.notes), encoding="utf-8")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from rich.console import Console
 
 from fosbury.config import load_params
-from fosbury.errors import BadInput
 from fosbury.formats.coco import read_coco
 from fosbury.metrics.evaluation import headline
 from fosbury.models import load_model
 from fosbury.models.predicting import measure
+from fosbury.models.weights import verified
 from fosbury.report.montage import choose_frames, montage, write_montage
 from fosbury.report.table import terminal_table, write_csvs, write_json
+from fosbury.stages.running import run
 
 TEST = Path("data/dataset/test.json")
 FINETUNED = Path("models/finetuned/model.pt")
@@ -23,29 +23,26 @@ MONTAGE = Path("reports/montage.jpg")
 ROOT = Path()
 
 
-def main() -> int:
+def main() -> None:
     """Measure both models and write metrics/, the CSVs for plots and the montage."""
-    try:
-        params = load_params()
-        dataset = read_coco(TEST, params.pose_skeleton)
-        weights = {"baseline": Path(params.model.weights), "finetuned": FINETUNED}
-        size, confidence = params.evaluate.image_size, params.evaluate.confidence
-        models = {name: load_model(path, dataset.skeleton, size, confidence) for name, path in weights.items()}
-        measured = measure(models, dataset, ROOT, params.data.stature_mm, params.evaluate.cap)
-        before, after = measured["baseline"], measured["finetuned"]
-        choices = choose_frames(dataset, after.evaluation)
-        picture = montage(dataset, ROOT, (before.evaluation, before.poses), (after.evaluation, after.poses), choices)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
+    params = load_params()
+    model = params.model
+    start = verified(model.weights, model.sha256, model.name, model.url)
+    dataset = read_coco(TEST, params.pose_skeleton)
+    weights = {"baseline": start, "finetuned": FINETUNED}
+    size, confidence = params.evaluate.image_size, params.evaluate.confidence
+    models = {name: load_model(path, dataset.skeleton, size, confidence) for name, path in weights.items()}
+    measured = measure(models, dataset, ROOT, params.data.stature_mm, params.evaluate.cap)
+    before, after = measured["baseline"], measured["finetuned"]
+    choices = choose_frames(dataset, after.evaluation)
+    picture = montage(dataset, ROOT, (before.evaluation, before.poses), (after.evaluation, after.poses), choices)
     evaluations = {name: each.evaluation.to_json() for name, each in measured.items()}
     write_json(METRICS / "summary.json", headline(before.evaluation, after.evaluation))
     write_json(METRICS / "evaluation.json", evaluations)
     write_csvs(METRICS, evaluations)
     write_montage(MONTAGE, picture)
     Console().print(terminal_table(evaluations))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from fosbury.config import load_params
-from fosbury.errors import BadInput
 from fosbury.formats.coco import read_coco
 from fosbury.metrics.evaluation import exported_headline
 from fosbury.models import load_model
 from fosbury.models.predicting import measure
 from fosbury.report.table import read_json, write_json
+from fosbury.stages.running import run
 
 TEST = Path("data/dataset/test.json")
 EXPORTED = {"onnx": Path("models/exported/model.onnx"), "coreml": Path("models/exported/model.mlpackage")}
@@ -21,24 +20,19 @@ WHOLE = Path("metrics/export_evaluation.json")
 ROOT = Path()
 
 
-def main() -> int:
+def main() -> None:
     """Measure the exported files and write metrics/export.json and metrics/export_evaluation.json."""
-    try:
-        params = load_params()
-        dataset = read_coco(TEST, params.pose_skeleton)
-        joints = list(read_json(EVALUATION)["finetuned"]["by_joint"])
-        confidence = params.evaluate.confidence
-        models = {name: load_model(path, dataset.skeleton, confidence=confidence) for name, path in EXPORTED.items()}
-        measured = measure(models, dataset, ROOT, params.data.stature_mm, params.evaluate.cap, joints)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
+    params = load_params()
+    dataset = read_coco(TEST, params.pose_skeleton)
+    joints = list(read_json(EVALUATION)["finetuned"]["by_joint"])
+    confidence = params.evaluate.confidence
+    models = {name: load_model(path, dataset.skeleton, confidence=confidence) for name, path in EXPORTED.items()}
+    measured = measure(models, dataset, ROOT, params.data.stature_mm, params.evaluate.cap, joints)
     evaluations = {name: each.evaluation for name, each in measured.items()}
     figures = [exported_headline(evaluation, name) for name, evaluation in evaluations.items()]
     write_json(HEADLINE, {name: value for part in figures for name, value in part.items()})
     write_json(WHOLE, {name: evaluation.to_json() for name, evaluation in evaluations.items()})
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from rich.console import Console
 
-from fosbury.errors import BadInput
 from fosbury.report.table import read_json, table_page, terminal_table, write_text
+from fosbury.stages.running import run
 
 EVALUATIONS = (Path("metrics/evaluation.json"), Path("metrics/export_evaluation.json"))
 PAGE = Path("reports/table.md")
 
 
-def main() -> int:
+def main() -> None:
     """Print the table and write reports/table.md."""
-    try:
-        evaluations = {name: each for path in EVALUATIONS for name, each in read_json(path).items()}
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
+    evaluations = {name: each for path in EVALUATIONS for name, each in read_json(path).items()}
     write_text(PAGE, table_page(evaluations))
     Console().print(terminal_table(evaluations))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -10,6 +10,7 @@ from fosbury.models.recipe import Recipe
 from fosbury.models.yolo import YoloPose, finetune
 from fosbury.report.table import write_json
 from fosbury.skeleton import Skeleton
+from fosbury.stages.running import run
 from fosbury.synth.stills import write_stills, write_upright_clips
 
 HOME = Path("models/starter")
@@ -52,4 +53,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

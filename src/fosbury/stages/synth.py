@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from fosbury.errors import BadInput
+from fosbury.stages.running import run
 from fosbury.synth.montage import write_montage
 from fosbury.synth.sets import read_recipe, write_set
 
@@ -14,18 +13,13 @@ SET = Path("data/synthetic/jumps/athlete")
 MONTAGE = Path("reports/athlete.jpg")
 
 
-def main() -> int:
+def main() -> None:
     """Write data/synthetic/jumps/athlete and reports/athlete.jpg."""
-    try:
-        recipe = read_recipe(PARAMS)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
+    recipe = read_recipe(PARAMS)
     size = recipe.width, recipe.height
     write_set(SET, recipe.clips, recipe.seed, size, recipe.fps)
     write_montage(MONTAGE, recipe.seed, size, recipe.fps, clips=min(4, recipe.clips))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import fields
 from pathlib import Path
 
 from fosbury.config import load_params
-from fosbury.errors import BadInput
 from fosbury.formats.coco import read_coco
 from fosbury.models import backend
 from fosbury.models.recipe import Recipe
+from fosbury.models.weights import verified
+from fosbury.stages.running import run
 
 SPLITS = Path("data/dataset")
 OUTPUT = Path("models/finetuned/model.pt")
@@ -19,29 +19,16 @@ WORK = Path("models/.work")
 ROOT = Path()
 
 
-def main() -> int:
+def main() -> None:
     """Write models/finetuned/model.pt and metrics/train.csv."""
-    try:
-        params = load_params()
-        values = params.train.model_dump()
-        recipe = Recipe(**{field.name: values[field.name] for field in fields(Recipe)})
-        splits = {name: read_coco(SPLITS / f"{name}.json", params.pose_skeleton) for name in ("train", "val")}
-        backend(params.model.backend).finetune(
-            splits,
-            Path(params.model.weights),
-            OUTPUT,
-            CURVE,
-            WORK,
-            recipe,
-            params.model.architecture,
-            params.seed,
-            ROOT,
-        )
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    params = load_params()
+    model, values = params.model, params.train.model_dump()
+    recipe = Recipe(**{field.name: values[field.name] for field in fields(Recipe)})
+    start = verified(model.weights, model.sha256, model.name, model.url)
+    splits = {name: read_coco(SPLITS / f"{name}.json", params.pose_skeleton) for name in ("train", "val")}
+    finetune = backend(model.backend).finetune
+    finetune(splits, start, OUTPUT, CURVE, WORK, recipe, model.architecture, params.seed, ROOT)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

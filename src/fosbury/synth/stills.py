@@ -18,8 +18,7 @@ def write_stills(folder: Path, n: int, seed: int, size: tuple[int, int], skeleto
     Parameters
     ----------
     folder : Path
-        Gets ``000000.png`` and so on; pictures that are there already are kept, for the same arguments give the same
-        pictures.
+        Gets ``000000.png`` and so on.
     n : int
     seed : int
     size : (int, int)
@@ -35,8 +34,7 @@ def write_stills(folder: Path, n: int, seed: int, size: tuple[int, int], skeleto
     frames = []
     for index, (image, label) in enumerate(tqdm(render_stills(n, seed, size), total=n, desc="stills", disable=None)):
         name = f"{index:06d}.png"
-        if not (folder / name).is_file():
-            write_image(folder / name, image)
+        write_image(folder / name, image)
         frames.append(labelled_frame(name, label, size, skeleton))
     return Dataset(skeleton, tuple(frames))
 

@@ -1,0 +1,43 @@
+"""How a stage ends: with an exit code and, if something is wrong, one sentence instead of a traceback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from fosbury.errors import BadInput, WorkFailed
+
+DONE, FAILED, BAD_INPUT = 0, 1, 2
+
+
+def run(work: Callable[[], object]) -> NoReturn:
+    """Do the work of a stage, then leave the process.
+
+    The exit code is 0 if it was done; 2 if a person has to mend the input (``BadInput``); 1 if the input was sound and
+    the work failed all the same (``WorkFailed``, or the operating system refused). Any other exception is a mistake in
+    the code and keeps its traceback.
+
+    Parameters
+    ----------
+    work : callable
+        The stage's ``main``; what it returns is ignored.
+    """
+    try:
+        work()
+    except BadInput as error:
+        leave(BAD_INPUT, str(error))
+    except WorkFailed as error:
+        leave(FAILED, str(error))
+    except OSError as error:
+        if error.strerror is None:
+            raise
+        where = f"{error.filename}: " if error.filename is not None else ""
+        leave(FAILED, f"{where}{error.strerror.lower()}.")
+    sys.exit(DONE)
+
+
+def leave(code: int, sentence: str) -> NoReturn:
+    """End the process with an exit code and a sentence on stderr."""
+    print(sentence, file=sys.stderr)
+    sys.exit(code)
