@@ -98,7 +98,7 @@ def test_weights_that_can_be_fetched_can_be_verified(name):
         ("export.image_size=[640]", "export.image_size", "[640]", "at least 2 items"),
         ("export.image_size=[640,100]", "export.image_size[1]", "100", "multiple of 32"),
         ("+split.assign.club=dev", "split.assign.club", "'dev'", "'train', 'val' or 'test'"),
-        ("split.test=0.5", "split", "1.35", "sum to 1"),
+        ("split.test=0.5", "split", "1.275", "sum to 1"),
         ("data.source=../elsewhere", "data.source", "'../elsewhere'", "inside the repository"),
         ("model.weights=/etc/passwd", "model.weights", "'/etc/passwd'", "inside the repository"),
         ("model.sha256=abc", "model.sha256", "'abc'", "match pattern"),

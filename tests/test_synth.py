@@ -378,7 +378,7 @@ def test_montage_shows_moments_and_stays_small(tmp_path, clips):
 
 def test_recipe_in_the_repository_is_sound():
     recipe = read_recipe(ROOT / "data/synthetic/params.yaml")
-    assert recipe == Recipe(clips=30, seed=1, width=256, height=256, fps=25)
+    assert recipe == Recipe(clips=40, seed=1, width=256, height=256, fps=25)
 
 
 @pytest.mark.parametrize(
