@@ -49,8 +49,8 @@ class Recipe:
     weight_decay: float = 0.0005
     warmup_epochs: float = 0.5
     freeze_batch_norm: bool = False
-    pose_gain: float = 8.0
-    joint_loss: str = "huber"
+    pose_gain: float = 12.0
+    joint_loss: str = "oks"
     degrees: float = 180.0
     translate: float = 0.1
     scale: float = 0.3
