@@ -114,11 +114,11 @@ def test_the_manifest_names_the_parts(packages):
     assert manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["name"] == "model.mlmodel"
 
 
-def test_poses_lie_in_the_picture_the_most_confident_first(packages):
+def test_boxes_lie_in_the_picture_the_most_confident_first(packages):
     picture = np.random.default_rng(1).integers(0, 256, (50, 120, 3), dtype=np.uint8)
     poses = load_model(packages["int8"], confidence=1e-4).predict([picture])[0]
     assert poses and [pose.score for pose in poses] == sorted((pose.score for pose in poses), reverse=True)
-    assert all((pose.keypoints >= 0).all() and (pose.keypoints <= [120, 50]).all() for pose in poses)
+    assert all((pose.box >= 0).all() and (pose.box <= [120, 50, 120, 50]).all() for pose in poses)
 
 
 def test_unknown_kind_of_quantisation(tmp_path):

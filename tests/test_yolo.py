@@ -193,7 +193,7 @@ def test_the_huber_loss_is_the_oks_loss_near_the_label_and_pulls_from_afar():
         joints = torch.tensor([[[distance, 0.0, 1.0], [distance, 0.0, 1.0]]], requires_grad=True)
         value = kind(sigmas)(joints, label, mask, area)
         value.backward()
-        return float(value), float(joints.grad[0, 0, 0])
+        return value.item(), float(joints.grad[0, 0, 0])
 
     near = [loss_and_pull(kind, 0.01) for kind in (yolo._HuberLoss, KeypointLoss)]
     assert near[0] == pytest.approx(near[1], rel=1e-3)
