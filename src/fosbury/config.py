@@ -110,7 +110,7 @@ class Train(_Section):
     freeze_batch_norm: bool
     frozen_layers: Annotated[int, Field(ge=0)]
     pose_gain: Positive
-    joint_loss: Literal["huber", "oks"]
+    bfloat16: bool
     degrees: Annotated[float, Field(ge=0, le=180)]
     translate: Share
     scale: Annotated[float, Field(ge=0, lt=1)]

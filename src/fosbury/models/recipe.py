@@ -27,10 +27,9 @@ class Recipe:
         Keep the running statistics of batch normalisation as the weights brought them.
     pose_gain : float
         Weight of the joint-position loss.
-    joint_loss : {"huber", "oks"}
-        ``oks`` is Ultralytics' own, 1 - exp(-e) with e = d^2 / (2 s^2 k^2): flat far from the label, so that a joint
-        which starts on the wrong limb feels no pull. ``huber`` is sqrt(1 + 2 e) - 1: the same near the label, and a
-        steady pull from afar (Charbonnier et al., 1997, a smooth form of Huber's loss).
+    bfloat16 : bool
+        Forward and backward passes in bfloat16, losses and updates in float32: faster where the processor has
+        instructions for it (avx512_bf16, amx), slower where it has none.
     degrees : float
         Largest rotation, either way, of the augmentation: an inverted athlete is rotated, not mirrored.
     translate, scale, fliplr, hsv_h, hsv_s, hsv_v, mosaic, erasing : float
@@ -50,7 +49,7 @@ class Recipe:
     warmup_epochs: float = 0.5
     freeze_batch_norm: bool = False
     pose_gain: float = 12.0
-    joint_loss: str = "oks"
+    bfloat16: bool = False
     degrees: float = 180.0
     translate: float = 0.1
     scale: float = 0.3

@@ -34,7 +34,6 @@ from ultralytics.models.yolo.pose import PoseTrainer
 from ultralytics.nn.tasks import PoseModel as YoloModule
 from ultralytics.nn.tasks import torch_safe_load
 from ultralytics.utils import SETTINGS, callbacks
-from ultralytics.utils.loss import KeypointLoss
 
 from fosbury.errors import BadInput, WorkFailed
 from fosbury.formats.yolo import write_yolo
@@ -224,16 +223,22 @@ def save_module(module: YoloModule, path: Path, skeleton: Skeleton, image_size: 
         draft.replace(path)
 
 
-class _HuberLoss(KeypointLoss):
-    """``Recipe.joint_loss`` ``huber``, with the normalisation of the loss that it replaces."""
+class _NarrowModule(YoloModule):
+    """``Recipe.bfloat16``: the training pass in bfloat16; what comes out, and every other pass, in float32."""
 
-    def forward(
-        self, pred_kpts: torch.Tensor, gt_kpts: torch.Tensor, kpt_mask: torch.Tensor, area: torch.Tensor
-    ) -> torch.Tensor:
-        squared = (pred_kpts[..., :2] - gt_kpts[..., :2]).square().sum(-1)
-        normalised = squared / (8 * self.sigmas.square() * (area + 1e-9))
-        share = kpt_mask.shape[1] / (kpt_mask.sum(1, keepdim=True) + 1e-9)
-        return (share * ((1 + 2 * normalised).sqrt() - 1) * kpt_mask).mean()
+    def predict(self, x: torch.Tensor, *args: Any, **options: Any) -> Any:
+        if not self.training:
+            return super().predict(x, *args, **options)
+        with torch.autocast(x.device.type, torch.bfloat16):
+            return _widened(super().predict(x.contiguous(memory_format=torch.channels_last), *args, **options))
+
+
+def _widened(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _widened(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_widened(item) for item in value)
+    return value.float() if isinstance(value, torch.Tensor) else value
 
 
 class _Trainer(PoseTrainer):
@@ -263,8 +268,6 @@ class _Trainer(PoseTrainer):
         if self.device.type == "cpu":
             self.model = self.model.to(memory_format=torch.channels_last)
         self.model.criterion = self.model.init_criterion()
-        if self.recipe.joint_loss == "huber":
-            self.model.criterion.keypoint_loss = _HuberLoss(self.model.criterion.keypoint_loss.sigmas)
 
     def _model_train(self) -> None:
         super()._model_train()
@@ -462,7 +465,7 @@ def finetune(
         },
         _callbacks=callbacks.get_default_callbacks(),
     )
-    module = YoloModule(
+    module = (_NarrowModule if recipe.bfloat16 else YoloModule)(
         start.yaml if start is not None else f"{architecture}.yaml",
         ch=3,
         nc=1,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from fosbury.metrics.evaluation import evaluate
@@ -19,23 +20,32 @@ HOME = Path("models/starter")
 def main() -> None:
     values = yaml.safe_load((HOME / "params.yaml").read_text(encoding="utf-8"))
     skeleton = Skeleton.from_mapping(yaml.safe_load(Path("conf/skeleton/coco17.yaml").read_text(encoding="utf-8")))
-    recipe = Recipe(**values["train"])
-    seed, size = values["seed"], (recipe.image_size, recipe.image_size)
     work = HOME / ".work"
-    stills = write_stills(work / "stills", values["stills"] + values["val_stills"], seed, size, skeleton)
-    held = [index >= values["stills"] for index in range(len(stills))]
-    splits = {"train": stills.where([not h for h in held]), "val": stills.where(held)}
-    weights = finetune(
-        splits,
-        None,
-        HOME / "yolo11n-pose.pt",
-        HOME / "curve.csv",
-        work,
-        recipe,
-        values["architecture"],
-        seed,
-        root=work / "stills",
-    )
+    weights = None
+    for number, step in enumerate(values["steps"], start=1):
+        recipe, seed, folder = Recipe(**step["train"]), values["seed"] + number, work / f"{number}"
+        stills = write_stills(
+            folder / "stills",
+            step["stills"] + values["val_stills"],
+            seed,
+            (recipe.image_size, recipe.image_size),
+            skeleton,
+            tuple(step["share"]),
+        )
+        held = np.arange(len(stills)) >= step["stills"]
+        splits = {"train": stills.where(~held), "val": stills.where(held)}
+        last = number == len(values["steps"])
+        weights = finetune(
+            splits,
+            weights,
+            HOME / "yolo11n-pose.pt" if last else folder / "model.pt",
+            HOME / f"curve{number}.csv",
+            folder,
+            recipe,
+            values["architecture"],
+            seed,
+            root=folder / "stills",
+        )
     clips = write_upright_clips(work / "clips", values["test_clips"], values["test_seed"], (256, 256), 5, skeleton)
     model = YoloPose(weights)
     figures = evaluate(clips, predict_dataset(model, clips, work / "clips"), ap=False).to_json()

@@ -126,12 +126,21 @@ def follow(
     return tuple(cameras)
 
 
-def snap(target: np.ndarray, size: tuple[int, int], stature: float, rng: np.random.Generator) -> Camera:
-    """A camera for a single picture, from anywhere around the athlete, with varied size and place in the frame."""
+def snap(
+    target: np.ndarray,
+    size: tuple[int, int],
+    stature: float,
+    rng: np.random.Generator,
+    share: tuple[float, float] = (0.42, 0.88),
+) -> Camera:
+    """A camera for a single picture, from anywhere around the athlete, with varied size and place in the frame.
+
+    ``share`` is the range of the stature's share of the picture's smaller side.
+    """
     width, height = size
     azimuth, away = rng.uniform(0, 2 * np.pi), rng.uniform(4000, 14000)
     place = np.array([target[0] + away * np.cos(azimuth), target[1] + away * np.sin(azimuth), rng.uniform(500, 2600)])
-    focal = rng.uniform(0.42, 0.88) * min(width, height) * np.linalg.norm(target - place) / stature
+    focal = rng.uniform(*share) * min(width, height) * np.linalg.norm(target - place) / stature
     pan, tilt = aim(place, target)
     pan += np.degrees(rng.normal(0, 0.10) * width / focal)
     tilt += np.degrees(rng.normal(0, 0.06) * height / focal)

@@ -164,7 +164,11 @@ def _drifts(bones: Bones, cameras: tuple[Camera, ...]) -> Iterator[tuple[np.ndar
 
 
 def render_stills(
-    n: int, seed: int, size: tuple[int, int] = (192, 192), upright: bool = True
+    n: int,
+    seed: int,
+    size: tuple[int, int] = (192, 192),
+    upright: bool = True,
+    share: tuple[float, float] = (0.42, 0.88),
 ) -> Iterator[tuple[np.ndarray, Label]]:
     """Render single pictures of different athletes, fast.
 
@@ -177,6 +181,8 @@ def render_stills(
         Width and height in pixels.
     upright : bool
         Running, walking, standing and leaving the ground; else any moment of a jump.
+    share : (float, float)
+        Least and largest stature, as a share of the picture's smaller side.
 
     Yields
     ------
@@ -201,17 +207,17 @@ def render_stills(
             bones = bones.moved(spot[None])
             bar = float(rng.uniform(1300, 2200)) if rng.random() < 0.6 else None
             target = bones.origin[0, 0] + [0, 0, -0.02 * body.stature]
-            yield _still(body, figure, bones, 0, target, backdrop, bar, size, phase, rng)
+            yield _still(body, figure, bones, 0, target, backdrop, bar, size, share, phase, rng)
         else:
             leap = jump(body, figure, rng, 25.0, 12, 5)
             bones = leap.bones.mirrored() if rng.random() < 0.5 else leap.bones
             moment = int(rng.integers(len(leap.stage)))
             target = joints(body, bones)[moment, 5:].mean(axis=0)
-            yield _still(body, figure, bones, moment, target, backdrop, leap.bar, size, leap.stage[moment], rng)
+            yield _still(body, figure, bones, moment, target, backdrop, leap.bar, size, share, leap.stage[moment], rng)
 
 
-def _still(body, figure, bones, moment, target, backdrop, bar, size, phase, rng) -> tuple[np.ndarray, Label]:
-    camera = snap(target, size, body.stature, rng)
+def _still(body, figure, bones, moment, target, backdrop, bar, size, share, phase, rng) -> tuple[np.ndarray, Label]:
+    camera = snap(target, size, body.stature, rng, share)
     if camera.place[1] > 0 and phase == "approach" and rng.random() < 0.75:
         bar = None  # the mat would stand before the athlete
     scene = Scene.random(rng, backdrop, camera.pan + rng.uniform(-40, 40), bar)

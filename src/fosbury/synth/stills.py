@@ -12,7 +12,14 @@ from fosbury.skeleton import Skeleton
 from fosbury.synth.clips import JOINTS, Label, render_clip, render_stills
 
 
-def write_stills(folder: Path, n: int, seed: int, size: tuple[int, int], skeleton: Skeleton) -> Dataset:
+def write_stills(
+    folder: Path,
+    n: int,
+    seed: int,
+    size: tuple[int, int],
+    skeleton: Skeleton,
+    share: tuple[float, float] = (0.42, 0.88),
+) -> Dataset:
     """Render upright pictures of many athletes.
 
     Parameters
@@ -24,6 +31,8 @@ def write_stills(folder: Path, n: int, seed: int, size: tuple[int, int], skeleto
     size : (int, int)
         Width and height in pixels.
     skeleton : Skeleton
+    share : (float, float)
+        Least and largest stature, as a share of the picture's smaller side.
 
     Returns
     -------
@@ -31,8 +40,9 @@ def write_stills(folder: Path, n: int, seed: int, size: tuple[int, int], skeleto
         File names are relative to ``folder``.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    shots = render_stills(n, seed, size, share=share)
     frames = []
-    for index, (image, label) in enumerate(tqdm(render_stills(n, seed, size), total=n, desc="stills", disable=None)):
+    for index, (image, label) in enumerate(tqdm(shots, total=n, desc="stills", disable=None)):
         name = f"{index:06d}.png"
         write_image(folder / name, image)
         frames.append(labelled_frame(name, label, size, skeleton))
