@@ -318,6 +318,15 @@ def test_upright_stills_are_upright_and_the_others_are_not_always(skeleton):
     assert np.nanmax(free) > 80
 
 
+def test_share_says_how_large_the_athlete_stands_in_a_still():
+    def heights(share):
+        stills = render_stills(12, 3, (96, 96), share=share)
+        return [np.ptp(label.keypoints[:, 1]) for _, label in stills]
+
+    small, large = heights((0.4, 0.4)), heights((0.8, 0.8))
+    np.testing.assert_allclose(np.divide(large, small), 2.0, rtol=0.15)
+
+
 def test_stills_are_the_same_for_the_same_seed_and_differ_otherwise():
     first, again, other = (list(render_stills(5, seed, (96, 96))) for seed in (4, 4, 5))
     for (image, label), (image2, label2) in zip(first, again, strict=True):

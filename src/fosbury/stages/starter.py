@@ -47,7 +47,7 @@ def main() -> None:
             root=folder / "stills",
         )
     clips = write_upright_clips(work / "clips", values["test_clips"], values["test_seed"], (256, 256), 5, skeleton)
-    model = YoloPose(weights)
+    model = YoloPose(weights, image_size=values["test_image_size"])
     figures = evaluate(clips, predict_dataset(model, clips, work / "clips"), ap=False).to_json()
     write_json(
         HOME / "metrics.json",
