@@ -138,6 +138,8 @@ def _import(
     elif zipfile.is_zipfile(check_file(path)):
         _unzip(path, unpacked)
         where = unpacked
+    elif path.suffix.lower() == ".zip":
+        raise BadInput(path, "is not a zip archive, or is damaged", "export or download it again")
     else:
         where = path
     try:

@@ -1,0 +1,86 @@
+"""Write a data set as COCO keypoints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fosbury.pose import Dataset, Person
+
+DECIMALS = 2
+
+
+def write_coco(dataset: Dataset, path: str | Path) -> None:
+    """Write a data set as COCO keypoints in its canonical form.
+
+    Frames are sorted by ``file_name`` and numbered from 1, people keep their order within a frame, numbers have two
+    decimals, and each record has a line of its own: the same data set gives the same bytes, and differences are read
+    line by line.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    path : str or Path
+        Written under a temporary name and moved in place.
+    """
+    path = Path(path)
+    skeleton = dataset.skeleton
+    images, annotations = [], []
+    for frame in sorted(dataset.frames, key=lambda frame: frame.file_name):
+        extras = {
+            "video": frame.video,
+            "frame": frame.frame,
+            "timestamp_ms": None if frame.timestamp_ms is None else _rounded(frame.timestamp_ms),
+            "phase": frame.phase,
+            "group": frame.group,
+            "source": frame.source,
+            "stature_mm": None if frame.stature_mm is None else _rounded(frame.stature_mm),
+        }
+        images.append(
+            {
+                "id": len(images) + 1,
+                "file_name": frame.file_name,
+                "width": frame.width,
+                "height": frame.height,
+                **{key: value for key, value in extras.items() if value is not None},
+            }
+        )
+        for person in frame.people:
+            annotations.append(_annotation(person, len(annotations) + 1, len(images)))
+    category = {
+        "id": 1,
+        "name": "person",
+        "keypoints": list(skeleton.joints),
+        "skeleton": [[a + 1, b + 1] for a, b in skeleton.bones],
+    }
+    parts = [
+        f'"{key}": [\n' + ",\n".join(json.dumps(record, allow_nan=False) for record in records) + "\n]"
+        for key, records in (("images", images), ("annotations", annotations), ("categories", [category]))
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    info = f'"info": {{"description": {json.dumps(skeleton.name)}}}'
+    partial.write_text("{\n" + ",\n".join([info, *parts]) + "\n}\n", encoding="utf-8", newline="\n")
+    partial.replace(path)
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), DECIMALS) + 0.0
+
+
+def _annotation(person: Person, annotation_id: int, image_id: int) -> dict[str, Any]:
+    keypoints: list[float] = []
+    for (x, y), v in zip(person.keypoints, person.visibility, strict=True):
+        keypoints += [_rounded(x), _rounded(y), int(v)] if v else [0, 0, 0]
+    x1, y1, x2, y2 = (_rounded(value) for value in person.box)
+    return {
+        "id": annotation_id,
+        "image_id": image_id,
+        "category_id": 1,
+        "keypoints": keypoints,
+        "num_keypoints": int(person.labelled.sum()),
+        "bbox": [x1, y1, _rounded(x2 - x1), _rounded(y2 - y1)],
+        "area": _rounded(person.area),
+        "iscrowd": 0,
+    }
