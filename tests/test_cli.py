@@ -189,6 +189,17 @@ def test_frames_never_replaces_a_folder_of_a_person(clip, tmp_path):
     assert [path.name for path in mine.iterdir()] == ["medal.jpg"]
 
 
+def test_frames_never_replaces_those_of_another_clip_of_that_name(clip, tmp_path):
+    out, other = tmp_path / "frames", tmp_path / "tuesday" / "jump.mp4"
+    run("frames", clip, "-o", out)
+    other.parent.mkdir()
+    other.write_bytes(clip.read_bytes() + b"0")
+    before = {path.name: path.read_bytes() for path in (out / "jump").iterdir()}
+    assert "another clip" in refused("frames", other, "-o", out)
+    assert {path.name: path.read_bytes() for path in (out / "jump").iterdir()} == before
+    assert "is a file" in refused("frames", clip, "-o", other)
+
+
 def test_frames_keeps_the_files_that_a_person_added(clip, tmp_path):
     out = tmp_path / "frames"
     run("frames", clip, "-o", out)
@@ -212,11 +223,16 @@ def test_a_bad_clip_does_not_keep_the_others_back(clip, tmp_path):
     assert "two clips" in refused("frames", clip, twin, "-o", tmp_path / "both")
 
 
-def labelled_set(folder: Path, count: int = 2) -> Path:
+def load_skeleton(name: str):
     from fosbury.config import named_skeleton
+
+    return named_skeleton(name, ROOT)
+
+
+def labelled_set(folder: Path, count: int = 2) -> Path:
     from fosbury.media.image import write_image
 
-    joints = list(named_skeleton("coco17", ROOT).joints)
+    joints = list(load_skeleton("coco17").joints)
     (folder / "images").mkdir(parents=True)
     images, annotations = [], []
     for index in range(1, count + 1):
@@ -252,6 +268,29 @@ def test_import_lets_a_person_say_what_belongs_together(repository):
     assert run("import", source, "--name", "c", "--group-by", "colour").exit_code == 2
 
 
+def test_import_tells_of_joints_that_no_skeleton_knows_and_of_the_skeleton_to_choose(repository):
+    source = labelled_set(repository / "export")
+    assert "skeleton" not in run("import", source, "--name", "good").stdout
+    labels = (source / "annotations.json").read_text()
+    (source / "annotations.json").write_text(labels.replace('"left_shoulder"', '"l_shoulder"'))
+    told = run("import", source, "--name", "club").stdout
+    assert "no joint is named as its left_shoulder," in told
+    content = json.loads(labels)
+    joints = list(load_skeleton("lsp14").joints)
+    content["categories"][0]["keypoints"] = joints
+    for annotation in content["annotations"]:
+        annotation |= {"keypoints": annotation["keypoints"][: 3 * len(joints)], "num_keypoints": len(joints)}
+    (source / "annotations.json").write_text(json.dumps(content))
+    told = run("import", source, "--name", "stills").stdout
+    assert told.endswith("-S experiment=clips -S 'data.sets=[stills]' -S skeleton=lsp14\n")
+    assert "no joint is named" not in told
+
+
+def test_import_of_a_damaged_archive(repository):
+    (repository / "export.zip").write_bytes(b"PK\x03\x04 cut")
+    assert "not a zip archive, or is damaged" in refused("import", "export.zip", "--name", "club")
+
+
 def test_import_lists_every_problem_and_leaves_nothing(repository):
     source = labelled_set(repository / "export")
     content = json.loads((source / "annotations.json").read_text())
@@ -275,15 +314,17 @@ def test_evaluate_refuses_what_it_cannot_measure(repository):
     assert "model.onnx" in refused("evaluate", "--model", "model.onnx", *labels)
     assert "lsp14" in refused("evaluate", "--model", "model.onnx", *labels, "--skeleton", "lsp15")
     assert "is a folder" in refused("evaluate", "--model", "model.onnx", *labels, "--json", repository)
+    starter = ROOT / "models" / "starter" / "yolo11n-pose.pt"
+    assert "multiple of 32" in refused("evaluate", "--model", starter, *labels, "--image-size", "333")
 
 
 @pytest.mark.parametrize("clips", [False, True])
 def test_evaluate_takes_a_set_as_it_lies_with_its_clips_and_phases(repository, clip, monkeypatch, clips):
-    from fosbury.config import named_skeleton
     from fosbury.pose import Pose
 
     class Exact:
-        skeleton = named_skeleton("coco17", ROOT)
+        skeleton = load_skeleton("coco17")
+        input_size = (64, 96)
 
         def predict(self, images):
             points = np.array([[20 + joint, 10 + 3 * joint] for joint in range(17)], float)

@@ -28,6 +28,12 @@ def test_it_names_the_backends_that_can_be_chosen_and_no_other(tmp_path):
     assert named == set(models.BACKENDS) == set(get_args(config.Model.model_fields["backend"].annotation))
 
 
+def test_a_device_that_torch_cannot_use_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setenv("FOSBURY_DEVICE", "cuda:77")
+    (machine,) = [found for found in examine(tmp_path) if found.what == "machine"]
+    assert machine.state == "missing" and "cuda:77" in machine.meaning
+
+
 def test_a_mistake_in_conf_is_a_finding_like_others(repository):
     (repository / "conf/model/mine.yaml").write_text("backend: yolo\n", encoding="utf-8")
     found = {finding.what: finding for finding in examine(repository)}

@@ -221,6 +221,17 @@ def test_dvc_keeps_large_outputs_and_git_the_small_ones():
     assert in_git & ignored == set(), "git's outputs do not"
 
 
+def test_what_a_person_gives_to_dvc_is_seen_by_it():
+    """DVC passes over a tracked path in a folder that git ignores as a whole."""
+    seen = ["data/raw.dvc", "models/pretrained/", "models/pretrained/mine.pt.dvc"]
+    unseen = ["data/raw/club/annotations.json", "models/pretrained/mine.pt", "frames/jump/000000.jpg", "export.zip"]
+    command = ["git", "check-ignore", "--no-index", "--", *seen, *unseen]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode > 1:
+        pytest.skip("not a git checkout")
+    assert done.stdout.splitlines() == unseen
+
+
 def test_requirements_are_locked_by_hash_without_addresses():
     text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     assert "://" not in text

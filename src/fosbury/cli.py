@@ -170,7 +170,7 @@ def import_set(
 
     Example: `fosbury import export/annotations.json --images export/images --name club2026`
     """
-    from fosbury.config import find_root
+    from fosbury.config import find_root, nearest_skeleton
     from fosbury.formats.importing import import_coco
 
     root = find_root()
@@ -183,7 +183,16 @@ def import_set(
     typer.echo(f"joints: {', '.join(done.joint_names)}")
     for note in done.notes:
         typer.echo(f"note: {note}")
-    typer.echo(f"next: dvc add {folder}, then dvc exp run -S data=clips -S 'data.sets=[{name}]'")
+    skeleton, lacking = nearest_skeleton(done.joint_names, root)
+    if lacking:
+        typer.echo(
+            f"note: {skeleton.name} is the nearest skeleton of conf/skeleton; no joint is named as its "
+            f"{', '.join(lacking)}, which would count as not labelled"
+        )
+    typer.echo(
+        f"next: dvc add {folder.parent}, then dvc exp run -S experiment=clips -S 'data.sets=[{name}]'"
+        f"{'' if skeleton.name == 'coco17' else f' -S skeleton={skeleton.name}'}"
+    )
 
 
 @app.command()
@@ -258,8 +267,10 @@ def evaluate(
             root, dataset = images, assign_phases(read_coco(annotations, joints, images))
         figures = measure({model.name: opened}, dataset, root, stature)[model.name].evaluation.to_json()
     if json_path is not None:
-        write_json(json_path, figures)
+        write_json(json_path, {"input_size": list(opened.input_size), **figures})
     Console().print(terminal_table({model.name: figures}))
+    height, width = opened.input_size
+    typer.echo(f"input: {width} x {height} px")
     for note in (*dataset.notes, *figures["notes"]):
         typer.echo(f"note: {note}")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from types import ModuleType
@@ -108,6 +109,7 @@ class Train(_Section):
     weight_decay: NotNegative
     warmup_epochs: NotNegative
     freeze_batch_norm: bool
+    reseat_batch_norm: bool
     frozen_layers: Annotated[int, Field(ge=0)]
     pose_gain: Positive
     bfloat16: bool
@@ -321,6 +323,17 @@ def named_skeleton(name: str, root: Path | None = None) -> Skeleton:
     return Skeleton.from_mapping(read_values(path, "mend it"), where=f"conf/skeleton/{name}.yaml")
 
 
+def nearest_skeleton(joints: Sequence[str], root: Path | None = None) -> tuple[Skeleton, list[str]]:
+    """The skeleton of conf/skeleton of whose joints these names have the largest share, and the joints that they lack.
+
+    The first by name where several share as much.
+    """
+    root = root or find_root()
+    found = [named_skeleton(name, root) for name in options("skeleton", root)]
+    best = max(found, key=lambda skeleton: (skeleton.match(joints) >= 0).mean())
+    return best, [joint for joint, place in zip(best.joints, best.match(joints), strict=True) if place < 0]
+
+
 def model_option(name: str, root: Path | None = None) -> Model:
     """A model of conf/model.
 
@@ -375,7 +388,11 @@ def check(root: Path | None = None) -> list[str]:
     root = root or find_root()
     values = read_values(root / PARAMS)
     if not isinstance(values, dict) or values.get("conf_digest") != conf_digest(root):
-        raise BadInput(PARAMS, "is stale, for conf/ changed after it was composed", f"{COMPOSE} or `dvc exp run`")
+        raise BadInput(
+            PARAMS,
+            "is stale, for conf/ changed after it was composed",
+            f"{COMPOSE} or `dvc exp run`, with the overrides to keep",
+        )
     params = parse_params(values)
     return overrides_in_effect(params, values, root)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fosbury.config import Params, check, find_root, load_params, model_option, options
 from fosbury.errors import BadInput
-from fosbury.models.machine import default_device, default_threads
+from fosbury.models.machine import default_device, default_threads, usable_device
 from fosbury.models.weights import verified
 
 NEEDED = {
@@ -78,7 +78,7 @@ def _environment() -> Iterator[Finding]:
 
 def _machine() -> Finding:
     try:
-        device, threads = default_device(), default_threads()
+        device, threads = usable_device() if _version("torch") else default_device(), default_threads()
     except BadInput as error:
         return Finding("machine", "missing", str(error))
     chosen = "FOSBURY_DEVICE" if os.environ.get("FOSBURY_DEVICE") else "set FOSBURY_DEVICE for another"

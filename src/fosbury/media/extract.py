@@ -118,18 +118,24 @@ def extract_clips(
     ------
     BadInput, BadInputs
         Before anything is done, if both ``every`` and ``fps`` are given, two clips share a name, or a folder was made
-        by someone else; after the last clip, for those that could not be read or whose folder holds files of a person.
+        by someone else or from another clip; after the last clip, for those that could not be read or whose folder
+        holds files of a person.
     """
     output, clips = Path(output), [Path(video) for video in videos]
     if every is not None and fps is not None:
         raise BadInput("--every and --fps", "say the same thing twice", "give one of them")
     if len({clip.stem for clip in clips}) < len(clips):
         raise BadInput(output, "would get frames of two clips in one folder", "rename a clip or give it alone")
+    if output.exists() and not output.is_dir():
+        raise BadInput(output, "is a file", "name a folder with -o")
     for clip in clips:
-        if (output / clip.stem).exists() and read_manifest(output / clip.stem) is None:
-            raise BadInput(
-                output / clip.stem, "is in the way and was not made by this command", "move it or choose another -o"
-            )
+        folder = output / clip.stem
+        old = read_manifest(folder)
+        if folder.exists() and old is None:
+            raise BadInput(folder, "is in the way and was not made by this command", "move it or choose another -o")
+        if old is not None and clip.is_file() and old.sha256 != sha256_of(clip):
+            mend = "rename the clip, choose another -o, or delete the folder"
+            raise BadInput(folder, f"holds the frames of another clip than {clip}", mend)
     problems = []
     for clip in clips:
         try:

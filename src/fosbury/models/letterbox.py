@@ -176,6 +176,12 @@ def suppress(boxes: np.ndarray, iou: float = IOU) -> np.ndarray:
     return np.array(kept, dtype=int)
 
 
+def network_input(images: Sequence[np.ndarray], places: Sequence[Letterbox]) -> np.ndarray:
+    """RGB pictures in their letterboxes, all of one size, as float32 in [0, 1], shape (B, 3, H, W)."""
+    pixels = np.stack([place.image(image) for place, image in zip(places, images, strict=True)])
+    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), dtype=np.float32) / np.float32(255)
+
+
 def predict_letterboxed(
     images: Sequence[np.ndarray],
     forward: Callable[[np.ndarray], np.ndarray],
@@ -211,8 +217,7 @@ def predict_letterboxed(
     for start in range(0, len(images), batch):
         part = images[start : start + batch]
         places = [Letterbox.fit(image.shape[:2], size) for image in part]
-        pixels = np.stack([place.image(image) for place, image in zip(places, part, strict=True)])
-        raw = forward(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), dtype=np.float32) / np.float32(255))
+        raw = forward(network_input(part, places))
         for place, output in zip(places, raw, strict=True):
             found = decode(output, joints, confidence, iou, values)
             boxes = place.undo_inside(found.boxes.reshape(-1, 2, 2)).reshape(-1, 4)

@@ -29,6 +29,26 @@ def default_device() -> str:
     return text
 
 
+def usable_device() -> str:
+    """The device of ``default_device``, made sure that torch has it.
+
+    Raises
+    ------
+    BadInput
+        If it has not.
+    """
+    import torch
+
+    device = default_device()
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise BadInput(
+            "FOSBURY_DEVICE", f"is '{device}', which torch cannot use here", "leave it out for cpu"
+        ) from error
+    return device
+
+
 def default_threads() -> int:
     """How many threads to compute with: ``FOSBURY_THREADS``, all cores where it is not set.
 

@@ -14,7 +14,7 @@ import os
 import random
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -39,15 +39,18 @@ from fosbury.errors import BadInput, WorkFailed
 from fosbury.formats.yolo import write_yolo
 from fosbury.media.image import read_image
 from fosbury.metrics.evaluation import evaluate
+from fosbury.models.batch_norm import reseat_batch_norms
 from fosbury.models.exported import OFFICIAL_JOINTS, official_skeleton
-from fosbury.models.letterbox import predict_letterboxed
-from fosbury.models.machine import default_device, default_threads
+from fosbury.models.letterbox import Letterbox, network_input, predict_letterboxed
+from fosbury.models.machine import default_threads, usable_device
 from fosbury.models.recipe import Recipe, arch_repeats, run_key, selection_frames
 from fosbury.pose import Dataset, Pose
 from fosbury.skeleton import Skeleton
 
 LICENCE = "AGPL-3.0"
+STRIDE = 32  # of the coarsest feature map: sides of the input are multiples of it
 BATCH = 16  # pictures in one forward pass of prediction
+SAMPLE = 128  # pictures that batch-norm statistics are taken from
 CURVE = (
     "epoch",
     "box_loss",
@@ -80,7 +83,7 @@ class YoloPose:
     Raises
     ------
     BadInput
-        If the file is not such a checkpoint, or its joints are not known.
+        If the file is not such a checkpoint, its joints are not known, or the image size does not fit the network.
     """
 
     licence = LICENCE
@@ -97,6 +100,8 @@ class YoloPose:
         self.skeleton = _skeleton_of(path, self.module, about, skeleton)
         size = image_size or about.get("image_size") or 640
         self.input_size = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+        if any(side % STRIDE for side in self.input_size):
+            raise BadInput("image size", f"is {size}", f"choose a multiple of {STRIDE}")
         self.confidence = confidence
         self.device = device or usable_device()
         self.module.to(self.device).fuse(verbose=False)
@@ -111,24 +116,6 @@ class YoloPose:
             self.confidence,
             batch=BATCH,
         )
-
-
-def usable_device() -> str:
-    """The device of ``machine.default_device``, made sure that torch has it.
-
-    Raises
-    ------
-    BadInput
-        If it has not.
-    """
-    device = default_device()
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise BadInput(
-            "FOSBURY_DEVICE", f"is '{device}', which torch cannot use here", "leave it out for cpu"
-        ) from error
-    return device
 
 
 def _forward(module: nn.Module, batch: np.ndarray, device: str) -> np.ndarray:
@@ -475,6 +462,8 @@ def finetune(
     module.names = {0: "person"}
     if start is not None:
         module.load(start, verbose=False)
+        if recipe.reseat_batch_norm:
+            reseat_batch_norms(module, _network_inputs(splits["train"], root, recipe.image_size))
     trainer.model = module
     trainer.arrange(
         recipe,
@@ -497,6 +486,16 @@ def finetune(
     save_module(module, out, skeleton, recipe.image_size)
     (work / "state.pt").unlink()
     return out
+
+
+def _network_inputs(dataset: Dataset, root: Path, side: int) -> Iterator[torch.Tensor]:
+    """Up to ``SAMPLE`` pictures, evenly spaced over the data set, in batches (B, 3, side, side)."""
+    count = min(SAMPLE, len(dataset))
+    chosen = np.linspace(0, len(dataset) - 1, count).round().astype(int)
+    for first in range(0, count, BATCH):
+        pictures = [read_image(root / dataset.frames[index].file_name) for index in chosen[first : first + BATCH]]
+        places = [Letterbox.fit(picture.shape[:2], (side, side)) for picture in pictures]
+        yield torch.from_numpy(network_input(pictures, places))
 
 
 def export_module(weights: Path, image_size: tuple[int, int]) -> tuple[nn.Module, torch.Tensor]:

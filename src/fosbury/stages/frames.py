@@ -16,6 +16,9 @@ def main() -> None:
     data = load_params().data
     manifests = extract_sets(data.source, data.sets, OUTPUT, data.jpeg_quality, data.every)
     for name, clips in manifests.items():
+        if not clips:
+            print(f"{name}: stills, nothing to extract")
+            continue
         print(f"{name}: {sum(len(clip.frames) for clip in clips)} frames of {len(clips)} clips")
         for clip in clips:
             for note in clip.notes:

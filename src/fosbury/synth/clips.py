@@ -169,6 +169,7 @@ def render_stills(
     size: tuple[int, int] = (192, 192),
     upright: bool = True,
     share: tuple[float, float] = (0.42, 0.88),
+    aim: tuple[float, float] = (-0.02, -0.02),
 ) -> Iterator[tuple[np.ndarray, Label]]:
     """Render single pictures of different athletes, fast.
 
@@ -183,6 +184,8 @@ def render_stills(
         Running, walking, standing and leaving the ground; else any moment of a jump.
     share : (float, float)
         Least and largest stature, as a share of the picture's smaller side.
+    aim : (float, float)
+        Lowest and highest point that the camera looks at when ``upright``, in statures above the hips.
 
     Yields
     ------
@@ -206,7 +209,8 @@ def render_stills(
             spot[2] = rng.uniform(0, 250) if rng.random() < 0.3 else 0.0
             bones = bones.moved(spot[None])
             bar = float(rng.uniform(1300, 2200)) if rng.random() < 0.6 else None
-            target = bones.origin[0, 0] + [0, 0, -0.02 * body.stature]
+            height = float(np.random.default_rng([seed, index, 1987]).uniform(*aim))
+            target = bones.origin[0, 0] + [0, 0, height * body.stature]
             yield _still(body, figure, bones, 0, target, backdrop, bar, size, share, phase, rng)
         else:
             leap = jump(body, figure, rng, 25.0, 12, 5)

@@ -19,6 +19,7 @@ def write_stills(
     size: tuple[int, int],
     skeleton: Skeleton,
     share: tuple[float, float] = (0.42, 0.88),
+    aim: tuple[float, float] = (-0.02, -0.02),
 ) -> Dataset:
     """Render upright pictures of many athletes.
 
@@ -33,6 +34,8 @@ def write_stills(
     skeleton : Skeleton
     share : (float, float)
         Least and largest stature, as a share of the picture's smaller side.
+    aim : (float, float)
+        Lowest and highest point that the camera looks at, in statures above the hips.
 
     Returns
     -------
@@ -40,7 +43,7 @@ def write_stills(
         File names are relative to ``folder``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shots = render_stills(n, seed, size, share=share)
+    shots = render_stills(n, seed, size, share=share, aim=aim)
     frames = []
     for index, (image, label) in enumerate(tqdm(shots, total=n, desc="stills", disable=None)):
         name = f"{index:06d}.png"
