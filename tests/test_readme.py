@@ -41,6 +41,8 @@ def test_figures_of_the_exported_files_and_the_starter_are_the_measured_ones():
     text = " ".join(README.split())
     assert f"ONNX file {export['arch_error_mm_onnx']:.1f} mm" in text
     assert f"CoreML package {export['arch_error_mm_coreml']:.1f} mm" in text
+    summary = json.loads((ROOT / "metrics/summary.json").read_text())
+    assert f"({summary['oks_ap_baseline']:.3f} before, {summary['oks_ap']:.3f} after)" in text
     assert f"PCK@0.2 of {starter['pck20']:.3f}" in text
 
 
