@@ -230,6 +230,9 @@ def evaluate(
         int | None, typer.Option(min=32, help="Side of the model's input in pixels; an exported file has its own.")
     ] = None,
     confidence: Annotated[float, typer.Option(min=0, max=1, help="Least score of a predicted person.")] = 0.05,
+    second_look: Annotated[
+        float | None, typer.Option(min=1, max=4, help="Look again at a square of so many boxes around each person.")
+    ] = None,
     stature: Annotated[
         float, typer.Option(min=500, max=3000, help="Stature in mm of athletes whose labels do not tell it.")
     ] = 1850.0,
@@ -251,6 +254,7 @@ def evaluate(
     from fosbury.formats.sets import read_set, set_of
     from fosbury.models import load_model
     from fosbury.models.predicting import measure
+    from fosbury.models.second_look import SecondLook
     from fosbury.report.table import terminal_table, write_json
 
     if json_path is not None and json_path.is_dir():
@@ -258,6 +262,8 @@ def evaluate(
     named = named_skeleton(skeleton) if skeleton else None
     opened = load_model(model, named or _official_joints(), image_size, confidence)
     joints = named or opened.skeleton
+    if second_look:
+        opened = SecondLook(opened, second_look)
     with TemporaryDirectory() as work:
         if images is None:
             folder = set_of(annotations)

@@ -131,6 +131,7 @@ class Evaluate(_Section):
     name: str
     confidence: Share
     image_size: Side
+    second_look: Annotated[float, Field(ge=1, le=4)] | None
     cap: Annotated[float, Field(gt=0, le=1)]
 
 
