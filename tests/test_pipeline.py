@@ -100,14 +100,14 @@ def test_another_learning_rate_rebuilds_no_data(pipeline, tmp_path):
     scratch = pipeline.copy(tmp_path / "repository")
     weights = (scratch.root / "models/finetuned/model.pt").read_bytes()
     data = written(scratch.root / "data")
-    output = scratch.run("dvc", "exp", "run", "--name", "slow", *overrides("train.lr0=0.0005"), "train")
+    output = scratch.run("dvc", "exp", "run", "--name", "slow", *overrides("train.lr0=0.0007"), "train")
     assert stages_run(output) == {"check_params", "train"}
-    assert "train.lr0=0.0005" in output, "the override in effect is printed"
+    assert "train.lr0=0.0007" in output, "the override in effect is printed"
     assert written(scratch.root / "data") == data
     assert (scratch.root / "models/finetuned/model.pt").read_bytes() != weights
     rows = list(csv.DictReader(scratch.run("dvc", "exp", "show", "--csv").splitlines()))
     rate = next(column for column in rows[0] if column.endswith("train.lr0"))
-    assert [float(row[rate]) for row in rows if row["Experiment"] == "slow"] == [0.0005]
+    assert [float(row[rate]) for row in rows if row["Experiment"] == "slow"] == [0.0007]
 
 
 def test_an_edited_conf_is_refused_until_it_is_composed(pipeline, tmp_path):
