@@ -1,8 +1,11 @@
 """The second look: nearer, at the same people, in the pixels of the whole picture."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from fosbury.models import load_model
 from fosbury.models.protocol import PoseModel
 from fosbury.models.second_look import SecondLook
 from fosbury.pose import Pose
@@ -12,7 +15,7 @@ SKELETON = Skeleton.from_mapping({"name": "dot", "joints": ["dot"], "sigmas": {"
 
 
 class Finder:
-    """Finds each pure colour in a picture, to a pixel of its own input: coarse in a large picture, fine in a crop."""
+    """Finds each pure colour in a picture, to a pixel of its own input: coarse and unsure in a large picture."""
 
     skeleton, licence, input_size = SKELETON, "none", (8, 8)
 
@@ -30,7 +33,7 @@ class Finder:
         grid = max(image.shape[:2]) / 8
         middle = np.array([columns.mean() + 0.5, rows.mean() + 0.5])
         box = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], float)
-        return Pose((np.floor(middle / grid) + 0.5)[None] * grid, np.ones(1), box, 1 / len(rows))
+        return Pose((np.floor(middle / grid) + 0.5)[None] * grid, np.ones(1), box, len(rows) / image[..., 0].size)
 
 
 def picture(*spots, size=(400, 600)):
@@ -72,3 +75,10 @@ def test_a_picture_without_people_and_one_whose_crop_shows_none():
     assert SecondLook(Finder(), 1.5).predict([np.zeros((50, 50, 3), np.uint8)]) == [[]]
     (kept,) = SecondLook(Once(), 1.5).predict([image])[0]
     assert kept.keypoints.tolist() == Finder().predict([image])[0][0].keypoints.tolist()
+
+
+def test_a_model_file_is_opened_with_a_second_look_where_one_is_asked_for():
+    starter = Path(__file__).parents[1] / "models/starter/yolo11n-pose.pt"
+    once, twice = load_model(starter, image_size=64), load_model(starter, image_size=64, second_look=1.5)
+    assert isinstance(twice, SecondLook) and not isinstance(once, SecondLook)
+    assert twice.margin == 1.5 and twice.input_size == once.input_size

@@ -409,3 +409,16 @@ def test_bad_recipe_is_answered_in_one_sentence(tmp_path, text, words):
     assert words in str(caught.value)
     with pytest.raises(BadInput, match="cannot be read"):
         read_recipe(tmp_path / "missing.yaml")
+
+
+def test_a_camera_that_aims_lower_brings_the_feet_of_close_athletes_into_the_picture():
+    feet = [JOINTS.index(f"{side}_ankle") for side in ("left", "right")]
+
+    def height(aim):
+        stills = render_stills(12, 3, (96, 96), share=(1.2, 1.3), aim=aim)
+        return np.array([label.keypoints[feet, 1] for _, label in stills])
+
+    level, low = height((-0.02, -0.02)), height((-0.26, -0.2))
+    both = np.isfinite(level) & np.isfinite(low)
+    assert both.sum() > 12 and (low[both] < level[both] - 10).all(), "the feet rise in the picture"
+    assert np.isfinite(low).sum() > np.isfinite(level).sum(), "feet that were cut off are in it now"

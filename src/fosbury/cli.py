@@ -254,16 +254,13 @@ def evaluate(
     from fosbury.formats.sets import read_set, set_of
     from fosbury.models import load_model
     from fosbury.models.predicting import measure
-    from fosbury.models.second_look import SecondLook
     from fosbury.report.table import terminal_table, write_json
 
     if json_path is not None and json_path.is_dir():
         raise BadInput(json_path, "is a folder", "name a file with --json")
     named = named_skeleton(skeleton) if skeleton else None
-    opened = load_model(model, named or _official_joints(), image_size, confidence)
+    opened = load_model(model, named or _official_joints(), image_size, confidence, second_look)
     joints = named or opened.skeleton
-    if second_look:
-        opened = SecondLook(opened, second_look)
     with TemporaryDirectory() as work:
         if images is None:
             folder = set_of(annotations)

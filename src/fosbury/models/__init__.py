@@ -49,6 +49,7 @@ def load_model(
     skeleton: Skeleton | None = None,
     image_size: int | tuple[int, int] | None = None,
     confidence: float = 0.05,
+    second_look: float | None = None,
 ) -> PoseModel:
     """Open any model file.
 
@@ -62,6 +63,8 @@ def load_model(
         Side, or height and width, of the input; an exported file has its own.
     confidence : float
         Least score of a person.
+    second_look : float, optional
+        Margin of a second look, see ``second_look.SecondLook``; one look without it.
 
     Returns
     -------
@@ -79,7 +82,10 @@ def load_model(
     if not path.exists():
         raise BadInput(path, "is not there", "check the path, or build it with `dvc repro`")
     module, name, optional = KINDS[path.suffix.lower()]
-    return getattr(_import(path, module, optional), name)(path, skeleton, image_size, confidence)
+    model = getattr(_import(path, module, optional), name)(path, skeleton, image_size, confidence)
+    if second_look is None:
+        return model
+    return importlib.import_module("fosbury.models.second_look").SecondLook(model, second_look)
 
 
 def export_model(

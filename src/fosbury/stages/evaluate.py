@@ -11,7 +11,6 @@ from fosbury.formats.coco import read_coco
 from fosbury.metrics.evaluation import headline
 from fosbury.models import load_model
 from fosbury.models.predicting import measure
-from fosbury.models.second_look import SecondLook
 from fosbury.models.weights import verified
 from fosbury.report.montage import choose_frames, montage, write_montage
 from fosbury.report.table import terminal_table, write_csvs, write_json
@@ -31,10 +30,8 @@ def main() -> None:
     start = verified(model.weights, model.sha256, model.name, model.url)
     dataset = read_coco(TEST, params.pose_skeleton)
     weights = {"baseline": start, "finetuned": FINETUNED}
-    size, confidence = params.evaluate.image_size, params.evaluate.confidence
-    models = {name: load_model(path, dataset.skeleton, size, confidence) for name, path in weights.items()}
-    if params.evaluate.second_look:
-        models = {name: SecondLook(model, params.evaluate.second_look) for name, model in models.items()}
+    how = (dataset.skeleton, params.evaluate.image_size, params.evaluate.confidence, params.evaluate.second_look)
+    models = {name: load_model(path, *how) for name, path in weights.items()}
     measured = measure(models, dataset, ROOT, params.data.stature_mm, params.evaluate.cap)
     before, after = measured["baseline"], measured["finetuned"]
     choices = choose_frames(dataset, after.evaluation)

@@ -9,7 +9,6 @@ from fosbury.formats.coco import read_coco
 from fosbury.metrics.evaluation import exported_headline
 from fosbury.models import load_model
 from fosbury.models.predicting import measure
-from fosbury.models.second_look import SecondLook
 from fosbury.report.table import read_json, write_json
 from fosbury.stages.running import run
 
@@ -26,10 +25,8 @@ def main() -> None:
     params = load_params()
     dataset = read_coco(TEST, params.pose_skeleton)
     joints = list(read_json(EVALUATION)["finetuned"]["by_joint"])
-    confidence = params.evaluate.confidence
-    models = {name: load_model(path, dataset.skeleton, confidence=confidence) for name, path in EXPORTED.items()}
-    if params.evaluate.second_look:
-        models = {name: SecondLook(model, params.evaluate.second_look) for name, model in models.items()}
+    how = (dataset.skeleton, None, params.evaluate.confidence, params.evaluate.second_look)
+    models = {name: load_model(path, *how) for name, path in EXPORTED.items()}
     measured = measure(models, dataset, ROOT, params.data.stature_mm, params.evaluate.cap, joints)
     evaluations = {name: each.evaluation for name, each in measured.items()}
     figures = [exported_headline(evaluation, name) for name, evaluation in evaluations.items()]
