@@ -122,6 +122,7 @@ class Train(_Section):
     hsv_v: Share
     mosaic: Share
     erasing: Annotated[float, Field(ge=0, lt=1)]
+    upright_crops: bool
     oversample_arch: Annotated[int, Field(ge=1)]
 
 

@@ -139,7 +139,9 @@ def official_skeleton(other: Skeleton) -> Skeleton:
     sigmas = dict.fromkeys(OFFICIAL_JOINTS, 0.05)
     sigmas |= {OFFICIAL_JOINTS[at]: float(other.sigmas[index]) for index, at in enumerate(place) if at >= 0}
     sides = [[joint, joint.replace("left", "right")] for joint in OFFICIAL_JOINTS if joint.startswith("left")]
-    return Skeleton.from_mapping({"name": "coco17", "joints": OFFICIAL_JOINTS, "sigmas": sigmas, "pairs": sides})
+    trunk = {f"{part}s": [f"left_{part}", f"right_{part}"] for part in ("shoulder", "hip")}
+    mapping = {"name": "coco17", "joints": OFFICIAL_JOINTS, "sigmas": sigmas, "pairs": sides, "trunk": trunk}
+    return Skeleton.from_mapping(mapping)
 
 
 def _own_skeleton(given: Mapping[str, str], where: str | Path) -> Skeleton | None:

@@ -37,6 +37,9 @@ class Recipe:
         Largest rotation, either way, of the augmentation: an inverted athlete is rotated, not mirrored.
     translate, scale, fliplr, hsv_h, hsv_s, hsv_v, mosaic, erasing : float
         Further augmentation, as Ultralytics names it.
+    upright_crops : bool
+        Show every labelled person once more an epoch, from nearer and turned upright: pictures of the kind that a
+        second look meets (``second_look.SecondLook``).
     oversample_arch : int
         How often an epoch shows each arch frame of the training split.
     frozen_layers : int
@@ -63,6 +66,7 @@ class Recipe:
     hsv_v: float = 0.4
     mosaic: float = 0.0
     erasing: float = 0.0
+    upright_crops: bool = False
     oversample_arch: int = 1
     frozen_layers: int = 0
 

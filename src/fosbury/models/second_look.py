@@ -1,4 +1,4 @@
-"""A model that looks twice: at the whole picture, and then from nearer at each person whom it found there."""
+"""A model that looks again: from nearer, and turned upright, at each person whom it found in the whole picture."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from dataclasses import replace
 import numpy as np
 
 from fosbury.metrics.match import box_iou
-from fosbury.models.letterbox import GREY
 from fosbury.models.protocol import PoseModel
+from fosbury.models.square import Square, lean
 from fosbury.pose import Pose
 
 PEOPLE = 3  # in a picture; who comes after them is looked at once
 
 
 class SecondLook:
-    """Wraps a model so that it answers ``PoseModel`` with the joints of a second look.
+    """Wraps a model so that it answers ``PoseModel`` with the joints of a nearer look.
 
-    An athlete who fills a third of the picture fills a third of the network's input; the second look spends the whole
-    input on a square around the box that the first look found. It costs one more pass for each person.
+    An athlete who fills a third of the picture fills a third of the network's input; a nearer look spends the whole
+    input on a square around the box that the first look found. Turned upright, an athlete in the arch also meets the
+    network as the people do that it was trained on. Each look costs one more pass for each person.
 
     Parameters
     ----------
@@ -27,50 +28,37 @@ class SecondLook:
         Finds people by itself.
     margin : float
         Side of the square, in the longer sides of the box.
+    upright : bool
+        Turn the square so that the trunk, as the look before saw it, stands upright (mid-shoulder above mid-hip);
+        nothing is turned for a skeleton without a trunk.
+    looks : int
+        How many nearer looks there are; each takes the trunk from the one before.
     """
 
-    def __init__(self, model: PoseModel, margin: float):
-        self.model, self.margin = model, margin
+    def __init__(self, model: PoseModel, margin: float, upright: bool = False, looks: int = 1):
+        self.model, self.margin, self.upright, self.looks = model, margin, upright, looks
         self.skeleton, self.input_size, self.licence = model.skeleton, model.input_size, model.licence
 
     def predict(self, images: Sequence[np.ndarray]) -> list[list[Pose]]:
         """Find the people in each RGB image; see ``PoseModel.predict``.
 
-        Who, in which order and how sure is the first look's answer; box and joints are those of the person of the
-        second look whose box overlaps the first one most, where there is one.
+        Who, where, in which order and how sure is the first look's answer; the joints are those of the person of the
+        nearer look whose box overlaps the first one most, where there is one.
         """
         answers = self.model.predict(images)
         places = [(index, person) for index, poses in enumerate(answers) for person in range(min(len(poses), PEOPLE))]
-        squares = [_square(answers[index][person].box, self.margin) for index, person in places]
-        crops = [_cut(images[index], square) for (index, _), square in zip(places, squares, strict=True)]
-        for (index, person), square, found in zip(places, squares, self.model.predict(crops), strict=True):
-            first = answers[index][person]
-            corner = square[:2].astype(float)
-            boxes = np.array([pose.box for pose in found]).reshape(-1, 4) + np.tile(corner, 2)
-            overlap = box_iou(first.box[None], boxes)[0]
-            if overlap.size and overlap.max() > 0:
-                best = int(overlap.argmax())
-                nearer = found[best]
-                answers[index][person] = replace(
-                    nearer, keypoints=nearer.keypoints + corner, box=boxes[best], score=first.score
-                )
+        for _ in range(self.looks):
+            squares = [
+                Square.around(pose.box, self.margin, lean(pose.keypoints, self.skeleton) if self.upright else 0.0)
+                for pose in (answers[index][person] for index, person in places)
+            ]
+            crops = [square.cut(images[index]) for (index, _), square in zip(places, squares, strict=True)]
+            for (index, person), square, found in zip(places, squares, self.model.predict(crops), strict=True):
+                first = answers[index][person]
+                overlap = box_iou(square.box(first.box)[None], np.array([pose.box for pose in found]).reshape(-1, 4))[0]
+                if overlap.size and overlap.max() > 0:
+                    nearer = found[int(overlap.argmax())]
+                    answers[index][person] = replace(
+                        first, keypoints=square.undo(nearer.keypoints), confidence=nearer.confidence
+                    )
         return answers
-
-
-def _square(box: np.ndarray, margin: float) -> np.ndarray:
-    """Whole pixels ``x1, y1, x2, y2`` of a square around a box."""
-    centre = (box[:2] + box[2:]) / 2
-    side = max(1, int(np.ceil((box[2:] - box[:2]).max() * margin)))
-    corner = np.floor(centre - side / 2).astype(int)
-    return np.concatenate([corner, corner + side])
-
-
-def _cut(image: np.ndarray, square: np.ndarray) -> np.ndarray:
-    """The pixels of a square, grey where it reaches beyond the picture."""
-    height, width = image.shape[:2]
-    x1, y1, x2, y2 = square
-    left, top, right, bottom = max(x1, 0), max(y1, 0), min(x2, width), min(y2, height)
-    canvas = np.full((y2 - y1, x2 - x1, 3), GREY, dtype=np.uint8)
-    if right > left and bottom > top:
-        canvas[top - y1 : bottom - y1, left - x1 : right - x1] = image[top:bottom, left:right]
-    return canvas

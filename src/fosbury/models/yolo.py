@@ -16,6 +16,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ from fosbury.models.exported import OFFICIAL_JOINTS, official_skeleton
 from fosbury.models.letterbox import Letterbox, network_input, predict_letterboxed
 from fosbury.models.machine import default_threads, usable_device
 from fosbury.models.recipe import Recipe, arch_repeats, run_key, selection_frames
+from fosbury.models.upright_crops import upright_crops
 from fosbury.pose import Dataset, Pose
 from fosbury.skeleton import Skeleton
 
@@ -403,9 +405,13 @@ def finetune(
     start = load_module(weights)[0] if weights is not None else None
     SETTINGS.update({name: False for name, value in SETTINGS.items() if isinstance(value, bool)})
     work.mkdir(parents=True, exist_ok=True)
-    repeats = arch_repeats(splits["train"], recipe.oversample_arch)
-    data = write_yolo({name: splits[name] for name in ("train", "val")}, work / "data", root, repeats)
     key = run_key(recipe, seed, architecture, {name: splits[name] for name in ("train", "val")}, root, weights)
+    shown = splits["train"]
+    if recipe.upright_crops:
+        crops = upright_crops(shown, root, work / "crops", seed)
+        shown = replace(shown, frames=shown.frames + crops.frames)
+    repeats = arch_repeats(shown, recipe.oversample_arch)
+    data = write_yolo({"train": shown, "val": splits["val"]}, work / "data", root, repeats)
     select = selection_frames(splits["val"])
     if not len(evaluate(select, [[] for _ in select.frames], ap=False).joint):
         mend = "label both ends of a limb that the skeleton names under 'limbs'"
