@@ -316,6 +316,7 @@ def test_evaluate_refuses_what_it_cannot_measure(repository):
     assert "is a folder" in refused("evaluate", "--model", "model.onnx", *labels, "--json", repository)
     starter = ROOT / "models" / "starter" / "yolo11n-pose.pt"
     assert "multiple of 32" in refused("evaluate", "--model", starter, *labels, "--image-size", "333")
+    assert "--second-look" in refused("evaluate", "--model", starter, *labels, "--upright")
 
 
 @pytest.mark.parametrize("clips", [False, True])

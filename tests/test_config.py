@@ -68,6 +68,12 @@ def test_photos_takes_the_overrides_that_its_comment_names():
     assert composed("experiment=photos", *held_out).split.assign == {"theirs": "test"}
 
 
+def test_only_a_second_look_can_be_turned_upright():
+    with pytest.raises(BadInputs, match="second_look"):
+        composed("evaluate.upright=true")
+    assert composed("evaluate.upright=true", "evaluate.second_look=1.5").evaluate.upright
+
+
 def test_the_default_needs_no_download():
     params = composed()
     assert params.experiment == "demo"

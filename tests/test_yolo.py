@@ -194,6 +194,14 @@ def test_arch_frames_are_shown_more_often_and_choose_the_checkpoint(stills):
     assert len(selection_frames(dataset)) == len(dataset)
 
 
+def test_upright_crops_are_shown_beside_the_pictures(stills, trained, tmp_path):
+    model = train(stills, tmp_path, recipe=replace(RECIPE, upright_crops=True, epochs=1))
+    shown = (tmp_path / "work" / "data" / "train.txt").read_text().split()
+    assert len(shown) == len(set(shown)) == 24
+    assert len(curve(tmp_path)) == 1
+    yolo.YoloPose(model)
+
+
 def test_an_empty_split_is_refused(stills, tmp_path):
     dataset, root = stills
     empty = {"train": dataset, "val": dataset.where([False] * len(dataset))}

@@ -233,6 +233,7 @@ def evaluate(
     second_look: Annotated[
         float | None, typer.Option(min=1, max=4, help="Look again at a square of so many boxes around each person.")
     ] = None,
+    upright: Annotated[bool, typer.Option("--upright", help="Turn each person upright for the second look.")] = False,
     stature: Annotated[
         float, typer.Option(min=500, max=3000, help="Stature in mm of athletes whose labels do not tell it.")
     ] = 1850.0,
@@ -258,8 +259,10 @@ def evaluate(
 
     if json_path is not None and json_path.is_dir():
         raise BadInput(json_path, "is a folder", "name a file with --json")
+    if upright and second_look is None:
+        raise BadInput("--upright", "turns the second look, and none was asked for", "add --second-look 1.5")
     named = named_skeleton(skeleton) if skeleton else None
-    opened = load_model(model, named or _official_joints(), image_size, confidence, second_look)
+    opened = load_model(model, named or _official_joints(), image_size, confidence, second_look, upright)
     joints = named or opened.skeleton
     with TemporaryDirectory() as work:
         if images is None:

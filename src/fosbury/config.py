@@ -133,7 +133,14 @@ class Evaluate(_Section):
     confidence: Share
     image_size: Side
     second_look: Annotated[float, Field(ge=1, le=4)] | None
+    upright: bool
     cap: Annotated[float, Field(gt=0, le=1)]
+
+    @model_validator(mode="after")
+    def _turns_what_it_looks_at(self) -> Evaluate:
+        if self.upright and self.second_look is None:
+            raise ValueError("upright turns the second look, and second_look is null: set it, to 1.5 for instance")
+        return self
 
 
 class Export(_Section):

@@ -50,6 +50,7 @@ def load_model(
     image_size: int | tuple[int, int] | None = None,
     confidence: float = 0.05,
     second_look: float | None = None,
+    upright: bool = False,
 ) -> PoseModel:
     """Open any model file.
 
@@ -65,6 +66,8 @@ def load_model(
         Least score of a person.
     second_look : float, optional
         Margin of a second look, see ``second_look.SecondLook``; one look without it.
+    upright : bool
+        Whether the second look turns people upright.
 
     Returns
     -------
@@ -85,7 +88,7 @@ def load_model(
     model = getattr(_import(path, module, optional), name)(path, skeleton, image_size, confidence)
     if second_look is None:
         return model
-    return importlib.import_module("fosbury.models.second_look").SecondLook(model, second_look)
+    return importlib.import_module("fosbury.models.second_look").SecondLook(model, second_look, upright)
 
 
 def export_model(

@@ -13,6 +13,7 @@ from fosbury.models.square import Square, lean
 from fosbury.pose import Pose
 
 PEOPLE = 3  # in a picture; who comes after them is looked at once
+UPRIGHT_LOOKS = 2  # the first turns by what the whole picture showed, the second by what that one showed
 
 
 class SecondLook:
@@ -29,14 +30,12 @@ class SecondLook:
     margin : float
         Side of the square, in the longer sides of the box.
     upright : bool
-        Turn the square so that the trunk, as the look before saw it, stands upright (mid-shoulder above mid-hip);
-        nothing is turned for a skeleton without a trunk.
-    looks : int
-        How many nearer looks there are; each takes the trunk from the one before.
+        Turn the square so that the trunk, as the look before saw it, stands upright (mid-shoulder above mid-hip), and
+        do so twice. Nothing is turned for a skeleton without a trunk.
     """
 
-    def __init__(self, model: PoseModel, margin: float, upright: bool = False, looks: int = 1):
-        self.model, self.margin, self.upright, self.looks = model, margin, upright, looks
+    def __init__(self, model: PoseModel, margin: float, upright: bool = False):
+        self.model, self.margin, self.upright = model, margin, upright
         self.skeleton, self.input_size, self.licence = model.skeleton, model.input_size, model.licence
 
     def predict(self, images: Sequence[np.ndarray]) -> list[list[Pose]]:
@@ -47,7 +46,7 @@ class SecondLook:
         """
         answers = self.model.predict(images)
         places = [(index, person) for index, poses in enumerate(answers) for person in range(min(len(poses), PEOPLE))]
-        for _ in range(self.looks):
+        for _ in range(UPRIGHT_LOOKS if self.upright else 1):
             squares = [
                 Square.around(pose.box, self.margin, lean(pose.keypoints, self.skeleton) if self.upright else 0.0)
                 for pose in (answers[index][person] for index, person in places)

@@ -30,7 +30,8 @@ def main() -> None:
     start = verified(model.weights, model.sha256, model.name, model.url)
     dataset = read_coco(TEST, params.pose_skeleton)
     weights = {"baseline": start, "finetuned": FINETUNED}
-    how = (dataset.skeleton, params.evaluate.image_size, params.evaluate.confidence, params.evaluate.second_look)
+    look = params.evaluate
+    how = (dataset.skeleton, look.image_size, look.confidence, look.second_look, look.upright)
     models = {name: load_model(path, *how) for name, path in weights.items()}
     measured = measure(models, dataset, ROOT, params.data.stature_mm, params.evaluate.cap)
     before, after = measured["baseline"], measured["finetuned"]

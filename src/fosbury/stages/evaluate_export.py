@@ -25,7 +25,8 @@ def main() -> None:
     params = load_params()
     dataset = read_coco(TEST, params.pose_skeleton)
     joints = list(read_json(EVALUATION)["finetuned"]["by_joint"])
-    how = (dataset.skeleton, None, params.evaluate.confidence, params.evaluate.second_look)
+    look = params.evaluate
+    how = (dataset.skeleton, None, look.confidence, look.second_look, look.upright)
     models = {name: load_model(path, *how) for name, path in EXPORTED.items()}
     measured = measure(models, dataset, ROOT, params.data.stature_mm, params.evaluate.cap, joints)
     evaluations = {name: each.evaluation for name, each in measured.items()}
