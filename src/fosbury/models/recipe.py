@@ -40,6 +40,8 @@ class Recipe:
     upright_crops : bool
         Show every labelled person once more an epoch, from nearer and turned upright: pictures of the kind that a
         second look meets (``second_look.SecondLook``).
+    half_body : float
+        Probability that a crop shows the upper or the lower half of a person only; for top-down models.
     oversample_arch : int
         How often an epoch shows each arch frame of the training split.
     frozen_layers : int
@@ -67,6 +69,7 @@ class Recipe:
     mosaic: float = 0.0
     erasing: float = 0.0
     upright_crops: bool = False
+    half_body: float = 0.0
     oversample_arch: int = 1
     frozen_layers: int = 0
 

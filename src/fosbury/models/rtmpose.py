@@ -1,0 +1,555 @@
+"""RTMPose through MMPose (both Apache-2.0): an optional backend, the only file that imports MMPose.
+
+A top-down model: it must be told where a person is. Nothing here downloads or reports anything.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import random
+import sys
+import tempfile
+import types
+import warnings
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, Union
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.utils import clip_grad_norm_
+from torch.optim.swa_utils import AveragedModel
+from tqdm import tqdm
+
+from fosbury.errors import BadInput
+from fosbury.media.files import check_file
+from fosbury.media.image import read_image
+from fosbury.models.batch_norm import reseat_batch_norms
+from fosbury.models.crop import PADDING, SPLIT, Crop, predict_crops
+from fosbury.models.exported import OFFICIAL_JOINTS, check_size, official_skeleton
+from fosbury.models.machine import default_threads, usable_device
+from fosbury.models.recipe import Recipe, arch_repeats, run_key
+from fosbury.models.training import Selection, check_splits, read_state, save_state, write_curve
+from fosbury.pose import Dataset, Pose
+from fosbury.skeleton import Skeleton, normalise
+
+
+class _Uncompiled(types.ModuleType):
+    """Stands for ``mmcv._ext``, the compiled operators that mmcv-lite leaves out and RTMPose does not need."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def missing(*_: Any, **__: Any) -> None:
+            raise RuntimeError(f"mmcv-lite has no compiled operator {name!r}")
+
+        return missing
+
+
+def _import_mmpose() -> types.ModuleType:
+    """Import MMPose beside mmcv-lite and without MMDetection.
+
+    ``mmpose.models`` imports ``mmcv.ops`` and ``mmdet.utils`` whether they are needed or not. The stub of the operators
+    goes away again: MMEngine probes for them later.
+    """
+    from mmengine.config import ConfigDict
+
+    stub = importlib.util.find_spec("mmcv._ext") is None
+    if stub:
+        sys.modules["mmcv._ext"] = _Uncompiled("mmcv._ext")
+    if importlib.util.find_spec("mmdet") is None:
+        package, utils = types.ModuleType("mmdet"), types.ModuleType("mmdet.utils")
+        package.__path__ = []
+        utils.ConfigType, utils.reduce_mean, package.utils = Union[ConfigDict, dict], lambda value: value, utils  # noqa: UP007
+        sys.modules |= {"mmdet": package, "mmdet.utils": utils}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for part in ("models", "datasets"):
+                importlib.import_module(f"mmpose.{part}")
+    finally:
+        if stub:
+            del sys.modules["mmcv._ext"]
+    return sys.modules["mmpose"]
+
+
+logging.getLogger("mmengine").setLevel(logging.ERROR)
+mmpose = _import_mmpose()
+
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.registry import init_default_scope
+from mmpose.models import build_pose_estimator
+
+LICENCE = "Apache-2.0"
+KIND = "rtmpose"
+CONFIGS = Path(mmpose.__file__).parent / ".mim/configs/body_2d_keypoint/rtmpose/coco"
+ARCHITECTURES = {f"rtmpose-{size}": f"rtmpose-{size}_8xb256-420e_coco-256x192.py" for size in "tsm"}
+INPUT = (256, 192)  # height and width in pixels, of all of them
+BATCH = 32  # crops in one forward pass of prediction
+SAMPLE = 128  # pictures that batch-norm statistics are taken from
+CLIP = 35.0  # largest norm of the gradient: MMPose's setting for RTMPose
+EMA_DECAY, EMA_RAMP = 0.9998, 500.0  # MMPose's momentum of 0.0002, reached after a few hundred steps
+LOWER = ("hip", "knee", "ankle", "heel", "foot", "toe")
+
+
+class RtmPose:
+    """An RTMPose checkpoint that answers ``PoseModel``, given the boxes of the people.
+
+    Parameters
+    ----------
+    path : Path
+        A file of this project (``.pt``), or one of MMPose (``.pth``).
+    skeleton : Skeleton, optional
+        Its joints, where the file does not tell them.
+    image_size : int or (int, int), optional
+        Only to make sure: the network has its own input size, 256 high and 192 wide.
+    confidence : float
+        Least score of a person.
+
+    Raises
+    ------
+    BadInput
+        If the file is not such a checkpoint, or its joints are not known.
+    """
+
+    licence = LICENCE
+    needs_boxes = True
+
+    def __init__(
+        self,
+        path: Path,
+        skeleton: Skeleton | None = None,
+        image_size: int | tuple[int, int] | None = None,
+        confidence: float = 0.0,
+        device: str | None = None,
+    ):
+        self.network, self.skeleton, self.architecture = load_network(path, skeleton)
+        self.input_size = INPUT
+        check_size(path, self.input_size, image_size)
+        self.confidence = confidence
+        self.device = device or usable_device()
+        self.forward = _Forward(self.network).to(self.device).eval()
+
+    def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
+        """Find the joints of the person in each box; see ``PoseModel.predict``."""
+        return predict_crops(images, boxes, lambda batch: _run(self.forward, batch, self.device), INPUT, BATCH)
+
+
+class _Forward(nn.Module):
+    """The network between RGB in [0, 1] and its two distributions, side by side."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", network.data_preprocessor.mean.view(1, 3, 1, 1) / 255, persistent=False)
+        self.register_buffer("scale", 255 / network.data_preprocessor.std.view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) in, (B, K, SPLIT * (W + H)) out."""
+        features = self.network.backbone((pictures - self.mean) * self.scale)
+        return torch.cat(self.network.head(features), dim=-1)
+
+
+def _run(forward: nn.Module, batch: np.ndarray, device: str) -> np.ndarray:
+    torch.set_num_threads(default_threads())
+    with torch.inference_mode():
+        return forward(torch.from_numpy(batch).to(device)).float().cpu().numpy()
+
+
+def build_network(architecture: str, joints: int) -> nn.Module:
+    """An RTMPose network as MMPose's own configuration describes it, with weights at random.
+
+    Parameters
+    ----------
+    architecture : str
+        One of ``ARCHITECTURES``.
+    joints : int
+
+    Raises
+    ------
+    BadInput
+        If it is not known.
+    """
+    if architecture not in ARCHITECTURES:
+        raise BadInput("model.architecture", f"is '{architecture}'", f"choose one of {', '.join(ARCHITECTURES)}")
+    model = Config.fromfile(CONFIGS / ARCHITECTURES[architecture]).model
+    model.backbone.update(_scope_="mmpose", init_cfg=None, norm_cfg={"type": "BN"})
+    model.head.out_channels = joints
+    init_default_scope("mmpose")
+    network = build_pose_estimator(model)
+    network.init_weights()
+    return network
+
+
+def load_network(path: Path, skeleton: Skeleton | None = None) -> tuple[nn.Module, Skeleton, str]:
+    """Read a checkpoint.
+
+    Parameters
+    ----------
+    path : Path
+    skeleton : Skeleton, optional
+        Its joints, where the file does not tell them: MMPose's do not. Such a file with 17 joints has COCO's.
+
+    Returns
+    -------
+    network : nn.Module
+        In float32 and evaluation mode.
+    skeleton : Skeleton
+    architecture : str
+
+    Raises
+    ------
+    BadInput
+        If it is absent, damaged, holds anything but tensors and plain values, or is no RTMPose network.
+    """
+    path = Path(path)
+    mend = "give a checkpoint of RTMPose, or fetch the official one again"
+    weights, about = read_checkpoint(path)
+    joints = weights["head.final_layer.weight"].shape[0] if "head.final_layer.weight" in weights else 0
+    for architecture in [about["architecture"]] if "architecture" in about else list(ARCHITECTURES):
+        network = build_network(architecture, joints or 1)
+        own = network.state_dict()
+        if own.keys() == weights.keys() and all(own[name].shape == weights[name].shape for name in own):
+            network.load_state_dict(weights)
+            return network.eval(), _skeleton_of(path, joints, about, skeleton), architecture
+    raise BadInput(path, f"does not hold the weights of {', '.join(ARCHITECTURES)} at 256 x 192", mend)
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Weights in float32, and what this project wrote beside them (empty for MMPose's files).
+
+    Read with torch's restricted unpickler. MMEngine's own checkpoints hold a few harmless classes beside the tensors
+    (its message hub); exactly these are allowed.
+
+    Raises
+    ------
+    BadInput
+        If the file is absent, damaged, or holds anything else.
+    """
+    mend = "give a checkpoint of RTMPose (.pt, .pth), or fetch the official one again"
+    check_file(path)
+    try:
+        with torch.serialization.safe_globals(_harmless()):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, ImportError, AttributeError, TypeError) as error:
+        raise BadInput(path, "is not a checkpoint that can be read safely", mend) from error
+    except Exception as error:
+        if type(error).__name__ != "UnpicklingError":
+            raise
+        raise BadInput(path, "is not a checkpoint that can be read safely", mend) from error
+    weights = content.get("state_dict") if isinstance(content, dict) else None
+    if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
+        raise BadInput(path, "holds no weights", mend)
+    about = content.get("fosbury") or {}
+    weights = {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
+    return weights, about if isinstance(about, dict) else {}
+
+
+def _harmless() -> list[Any]:
+    """Classes of a checkpoint that MMEngine's runner wrote: numbers of its message hub, nothing that acts."""
+    from mmengine.logging.history_buffer import HistoryBuffer
+    from numpy._core.multiarray import _reconstruct, scalar
+
+    dtypes = [type(np.dtype(name)) for name in ("float64", "float32", "int64", "bool")]
+    return [HistoryBuffer, _reconstruct, scalar, np.ndarray, np.dtype, *dtypes]
+
+
+def _skeleton_of(path: Path, joints: int, about: Mapping[str, Any], given: Skeleton | None) -> Skeleton:
+    if "skeleton" in about:
+        return Skeleton.from_mapping(about["skeleton"], where=str(path))
+    if given is not None and joints == len(OFFICIAL_JOINTS):
+        return given if list(given.match(OFFICIAL_JOINTS)) == list(range(joints)) else official_skeleton(given)
+    if given is not None and len(given) == joints:
+        return given
+    raise BadInput(path, f"predicts {joints} joints and does not name them", "name its skeleton (--skeleton)")
+
+
+def save_network(weights: Mapping[str, torch.Tensor], architecture: str, path: Path, skeleton: Skeleton) -> None:
+    """Write weights, in half precision and nothing but tensors and plain values, so that the same state gives the
+    same bytes."""
+    half = {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
+    about = {"kind": KIND, "architecture": architecture, "skeleton": skeleton.to_mapping()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        # torch writes the file's stem into the archive: one name, whatever the output is called.
+        draft = Path(folder) / "model.pt"
+        torch.save({"state_dict": half, "fosbury": about, "license": LICENCE}, draft)
+        draft.replace(path)
+
+
+def _start_from(network: nn.Module, skeleton: Skeleton, weights: Path) -> None:
+    """Take over weights; the rows of the joints' layer by the names of the joints, at random where one is new."""
+    given, joints, _ = load_network(weights, skeleton)
+    state, own = given.state_dict(), network.state_dict()
+    if state.keys() != own.keys() or any(
+        state[name].shape[1:] != own[name].shape[1:] for name in own if state[name].dim()
+    ):
+        raise BadInput(weights, "holds another network than model.architecture", "choose the model that it is of")
+    place = torch.from_numpy(joints.match(skeleton.joints))
+    for name in ("head.final_layer.weight", "head.final_layer.bias"):
+        rows = own[name].clone()
+        rows[place >= 0] = state[name][place[place >= 0]]
+        state[name] = rows
+    network.load_state_dict(state)
+
+
+class _Occlusion:
+    """A patch of one colour over part of the input, where chance will have it."""
+
+    def __init__(self, probability: float):
+        self.probability = probability
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        if np.random.random() < self.probability:
+            height, width = results["img"].shape[:2]
+            tall, wide = (np.random.uniform(0.2, 0.4, 2) * (height, width)).astype(int)
+            top, left = np.random.randint(height - tall), np.random.randint(width - wide)
+            results["img"][top : top + tall, left : left + wide] = np.random.randint(0, 256, 3)
+        return results
+
+
+def _augmentation(recipe: Recipe, codec: Mapping[str, Any]) -> Compose:
+    """MMPose's training pipeline for RTMPose with the strengths of the recipe."""
+    init_default_scope("mmpose")
+    return Compose(
+        [
+            {"type": "GetBBoxCenterScale", "padding": PADDING},
+            {"type": "RandomFlip", "direction": "horizontal", "prob": recipe.fliplr},
+            {"type": "RandomHalfBody", "prob": recipe.half_body},
+            {
+                "type": "RandomBBoxTransform",
+                "shift_factor": recipe.translate,
+                "scale_factor": (1 - recipe.scale, 1 + recipe.scale),
+                "rotate_factor": recipe.degrees,
+                "rotate_prob": 1.0,
+            },
+            {"type": "TopdownAffine", "input_size": INPUT[::-1]},
+            {
+                "type": "YOLOXHSVRandomAug",
+                "hue_delta": round(180 * recipe.hsv_h),
+                "saturation_delta": round(60 * recipe.hsv_s),
+                "value_delta": round(75 * recipe.hsv_v),
+            },
+            _Occlusion(recipe.erasing),
+            {"type": "GenerateTarget", "encoder": codec},
+        ]
+    )
+
+
+class _Crops(torch.utils.data.Dataset):
+    """Augmented crops of the labelled people. Chance depends on seed, epoch and place only, so that a run that was
+    killed goes on as if it had not been, whatever the number of workers."""
+
+    def __init__(self, dataset: Dataset, root: Path, recipe: Recipe, codec: Mapping[str, Any], seed: int):
+        repeats = arch_repeats(dataset, recipe.oversample_arch)
+        self.places = [
+            (frame, person)
+            for frame in dataset.frames
+            for person in frame.people
+            if (person.visibility > 0).any()
+            for _ in range(repeats[frame.file_name])
+        ]
+        lower = [any(word in normalise(joint) for word in LOWER) for joint in dataset.skeleton.joints]
+        self.about = {
+            "flip_indices": list(dataset.skeleton.flip_index),
+            "lower_body_ids": [index for index, below in enumerate(lower) if below],
+            "upper_body_ids": [index for index, below in enumerate(lower) if not below],
+        }
+        self.root, self.seed, self.epoch = root, seed, 0
+        self.pictures: dict[str, np.ndarray] = {}
+        self.augment = _augmentation(recipe, codec)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
+        frame, person = self.places[index]
+        if frame.file_name not in self.pictures:
+            self.pictures[frame.file_name] = read_image(self.root / frame.file_name)
+        picture = self.pictures[frame.file_name]
+        chance = np.random.SeedSequence([self.seed, self.epoch, index]).generate_state(1)[0]
+        np.random.seed(chance)
+        random.seed(int(chance))
+        seen = person.visibility > 0
+        # Labels of pixel edges to MMPose's pixel centres: see fosbury.models.crop.
+        results = self.augment(
+            {
+                "img": picture.copy(),
+                "img_shape": picture.shape[:2],
+                "bbox": (person.box[None] - 0.5).astype(np.float32),
+                "bbox_score": np.ones(1, dtype=np.float32),
+                "keypoints": np.where(seen[:, None], person.keypoints - 0.5, 0.0)[None].astype(np.float32),
+                "keypoints_visible": seen[None].astype(np.float32),
+                **self.about,
+            }
+        )
+        pixels = np.ascontiguousarray(results["img"].transpose(2, 0, 1), dtype=np.float32) / 255
+        targets = (results[name][0] for name in ("keypoint_x_labels", "keypoint_y_labels", "keypoint_weights"))
+        return torch.from_numpy(pixels), *(torch.from_numpy(np.asarray(target, np.float32)) for target in targets)
+
+
+def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """AdamW without decay of biases and norms, as MMPose configures it for RTMPose."""
+    decayed = [parameter for parameter in network.parameters() if parameter.dim() > 1]
+    plain = [parameter for parameter in network.parameters() if parameter.dim() <= 1]
+    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=recipe.lr0)
+
+
+def _rate(recipe: Recipe, epoch: float) -> float:
+    """Learning rate at a moment: a linear start, then a cosine from ``lr0`` to ``lr0 * lrf``."""
+    cosine = recipe.lrf + (1 - recipe.lrf) * (1 + np.cos(np.pi * min(1.0, epoch / recipe.epochs))) / 2
+    return float(recipe.lr0 * cosine * min(1.0, (epoch + 1e-3) / max(recipe.warmup_epochs, 1e-3)))
+
+
+def finetune(
+    splits: Mapping[str, Dataset],
+    weights: Path | None,
+    out: Path,
+    curve: Path,
+    work: Path,
+    recipe: Recipe,
+    architecture: str = "rtmpose-t",
+    seed: int = 0,
+    root: Path = Path(),
+) -> Path:
+    """Fine-tune RTMPose, or train it from scratch, on the labelled boxes.
+
+    Parameters and result are those of ``fosbury.models.yolo.finetune``. ``image_size`` and ``pose_gain`` of the recipe
+    have no meaning here: the input is 256 x 192, and there is one loss.
+
+    Raises
+    ------
+    BadInput
+        If the weights cannot be read, a split is empty, or the recipe asks for what only YOLO has.
+    """
+    check_splits(splits)
+    for key in ("mosaic", "frozen_layers"):
+        if getattr(recipe, key):
+            raise BadInput(f"train.{key}", f"is {getattr(recipe, key)}, which RTMPose has not", "set it to 0")
+    skeleton = splits["train"].skeleton
+    torch.manual_seed(seed)
+    torch.set_num_threads(default_threads())
+    device = usable_device()
+    work.mkdir(parents=True, exist_ok=True)
+    codec = dict(Config.fromfile(CONFIGS / ARCHITECTURES[architecture]).codec) if architecture in ARCHITECTURES else {}
+    network = build_network(architecture, len(skeleton))
+    if weights is not None:
+        _start_from(network, skeleton, weights)
+    crops = _Crops(splits["train"], root, recipe, codec, seed)
+    select = Selection.of(splits["val"], root)
+    boxes = [np.array([person.box for person in frame.people]) for frame in select.dataset.frames]
+    if weights is not None and recipe.reseat_batch_norm:
+        _reseat(network, crops)
+    forward = _Forward(network).to(device)
+    average = AveragedModel(forward, avg_fn=_ema, use_buffers=True)
+    optimizer = _optimizer(forward, recipe)
+    key = run_key(recipe, seed, architecture, {name: splits[name] for name in ("train", "val")}, root, weights)
+    state = read_state(work / "state.pt", key) or {"key": key, "epoch": -1, "best": None, "history": []}
+    if state["epoch"] >= 0:
+        forward.load_state_dict(state["model"])
+        average.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+    for epoch in range(state["epoch"] + 1, recipe.epochs):
+        loss = _epoch(forward, average, optimizer, crops, recipe, epoch, seed, device)
+        module = average.module.eval()
+        found = predict_crops(select.images, boxes, lambda batch: _run(module, batch, device), INPUT, BATCH)
+        scores = select.score(found)
+        row = {"epoch": epoch + 1, "pose_loss": loss, "lr": _rate(recipe, epoch + 1), **scores}
+        state["history"].append(row)
+        if scores["val_error_mm"] <= min(each["val_error_mm"] for each in state["history"]):
+            state["best"] = {name: value.cpu().clone() for name, value in module.network.state_dict().items()}
+        state |= {
+            "epoch": epoch,
+            "model": forward.state_dict(),
+            "average": average.state_dict(),
+            "optimizer": optimizer.state_dict(),
+        }
+        save_state(state, work / "state.pt")
+        write_curve(state["history"], curve)
+    write_curve(state["history"], curve)
+    save_network(state["best"], architecture, out, skeleton)
+    (work / "state.pt").unlink()
+    return out
+
+
+def _ema(average: torch.Tensor, value: torch.Tensor, updates: torch.Tensor) -> torch.Tensor:
+    decay = EMA_DECAY * (1 - torch.exp(-updates / EMA_RAMP))
+    return average + (value - average) * (1 - decay).to(value.dtype) if value.is_floating_point() else value
+
+
+def _reseat(network: nn.Module, crops: _Crops) -> None:
+    count = min(SAMPLE, len(crops))
+    chosen = np.linspace(0, len(crops) - 1, count).round().astype(int)
+    whole = _Forward(network)
+    reseat_batch_norms(
+        whole, (torch.stack([crops[i][0] for i in chosen[first : first + BATCH]]) for first in range(0, count, BATCH))
+    )
+
+
+def _epoch(
+    forward: _Forward,
+    average: AveragedModel,
+    optimizer: torch.optim.Optimizer,
+    crops: _Crops,
+    recipe: Recipe,
+    epoch: int,
+    seed: int,
+    device: str,
+) -> float:
+    """Train for one pass over the crops; return the mean loss."""
+    crops.epoch = epoch
+    order = torch.Generator().manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
+    loader = torch.utils.data.DataLoader(crops, recipe.batch, shuffle=True, generator=order, drop_last=False)
+    criterion = forward.network.head.loss_module
+    across = round(INPUT[1] * SPLIT)
+    forward.train()
+    if recipe.freeze_batch_norm:
+        for layer in forward.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.eval()
+    losses = []
+    title = f"epoch {epoch + 1}/{recipe.epochs}"
+    for step, batch in enumerate(tqdm(loader, desc=title, unit="batch", disable=None, leave=False)):
+        pictures, along_x, along_y, labelled = (part.to(device) for part in batch)
+        for group in optimizer.param_groups:
+            group["lr"] = _rate(recipe, epoch + step / len(loader))
+        with torch.autocast(device.partition(":")[0], torch.bfloat16, enabled=recipe.bfloat16):
+            answer = forward(pictures)
+        answer = answer.float()
+        loss = criterion((answer[..., :across], answer[..., across:]), (along_x, along_y), labelled)
+        optimizer.zero_grad()
+        loss.backward()
+        clip_grad_norm_(forward.parameters(), CLIP)
+        optimizer.step()
+        average.update_parameters(forward)
+        losses.append(float(loss.detach()))
+    return float(np.mean(losses))
+
+
+def export_module(weights: Path, image_size: tuple[int, int] | None = None) -> tuple[nn.Module, torch.Tensor]:
+    """A module ready to be traced, and an example of its input.
+
+    Parameters
+    ----------
+    weights : Path
+    image_size : (int, int), optional
+        Not used: the network has its own input size.
+
+    Returns
+    -------
+    module : nn.Module
+        Takes (1, 3, 256, 192) RGB in [0, 1]; gives (1, K, SPLIT * (192 + 256)), as ``crop.decode_simcc`` takes it.
+    example : Tensor
+    """
+    network, _, _ = load_network(weights)
+    module = _Forward(deepcopy(network)).eval()
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    return module, torch.zeros(1, 3, *INPUT)

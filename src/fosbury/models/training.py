@@ -1,0 +1,110 @@
+"""What the training loops of all backends share: the choice of the checkpoint, the learning curve, and going on
+after a kill."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fosbury.errors import BadInput
+from fosbury.media.image import read_image
+from fosbury.metrics.evaluation import evaluate
+from fosbury.models.recipe import selection_frames
+from fosbury.pose import Dataset, Pose
+
+CURVE = (
+    "epoch",
+    "box_loss",
+    "pose_loss",
+    "kobj_loss",
+    "cls_loss",
+    "dfl_loss",
+    "lr",
+    "val_error_mm",
+    "val_pck10",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The frames whose pose error chooses the checkpoint.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        Arch frames of ``val``, or all of its frames where there is none.
+    images : list of ndarray of uint8, shape (H, W, 3)
+        Their pictures, RGB.
+    """
+
+    dataset: Dataset
+    images: list[np.ndarray]
+
+    @classmethod
+    def of(cls, val: Dataset, root: Path) -> Selection:
+        """Take the frames of a validation split and read their pictures.
+
+        Raises
+        ------
+        BadInput
+            If the error of none of them can be measured, or a picture cannot be read.
+        """
+        select = selection_frames(val)
+        if not len(evaluate(select, [[] for _ in select.frames], ap=False).joint):
+            mend = "label both ends of a limb that the skeleton names under 'limbs'"
+            raise BadInput("split 'val'", "has no one whose pose error can be measured", mend)
+        return cls(select, [read_image(root / frame.file_name) for frame in select.frames])
+
+    def score(self, predictions: Sequence[Sequence[Pose]]) -> dict[str, float]:
+        """``val_error_mm``, the less the better, and ``val_pck10`` of predictions on these frames."""
+        scores = evaluate(self.dataset, predictions, ap=False).to_json()
+        return {"val_error_mm": float(scores["error_mm"]), "val_pck10": float(scores["pck"]["0.1"])}
+
+
+def check_splits(splits: dict[str, Dataset] | Any) -> None:
+    """Refuse an empty ``train`` or ``val``.
+
+    Raises
+    ------
+    BadInput
+    """
+    for name in ("train", "val"):
+        if not len(splits[name]):
+            raise BadInput(f"split '{name}'", "has no frames", "label more clips or change split ratios")
+
+
+def read_state(path: Path, key: str) -> dict[str, Any] | None:
+    """Read what a killed run left behind; None where there is nothing, or it belongs to another run."""
+    if not path.is_file():
+        return None
+    try:
+        state = torch.load(path, weights_only=True)
+    except (RuntimeError, EOFError, OSError):
+        return None
+    return state if isinstance(state, dict) and state.get("key") == key else None
+
+
+def save_state(state: dict[str, Any], path: Path) -> None:
+    """Write what a run needs to go on, so that a kill leaves the former state or this one."""
+    draft = path.with_suffix(".part")
+    torch.save(state, draft)
+    draft.replace(path)
+
+
+def write_curve(rows: Sequence[dict[str, float]], path: Path) -> None:
+    """Write the learning curve as CSV: one row an epoch, the columns of ``CURVE``; what a backend has not is empty."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".part")
+    with draft.open("w", newline="") as file:
+        writer = csv.DictWriter(file, CURVE, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(
+            {name: int(value) if name == "epoch" else f"{value:.6g}" for name, value in row.items()} for row in rows
+        )
+    draft.replace(path)
