@@ -52,6 +52,12 @@ class Format(StrEnum):
     coco = "coco"
 
 
+class Boxes(StrEnum):
+    """Where a model can be told to look."""
+
+    LABELS = "labels"
+
+
 class Group(StrEnum):
     """What makes one group of stills on `fosbury import`."""
 
@@ -234,6 +240,10 @@ def evaluate(
         float | None, typer.Option(min=1, max=4, help="Look again at a square of so many boxes around each person.")
     ] = None,
     upright: Annotated[bool, typer.Option("--upright", help="Turn each person upright for the second look.")] = False,
+    boxes: Annotated[
+        Boxes | None,
+        typer.Option(help="Where to look for people: labels, at the labelled boxes (default for a top-down model)."),
+    ] = None,
     stature: Annotated[
         float, typer.Option(min=500, max=3000, help="Stature in mm of athletes whose labels do not tell it.")
     ] = 1850.0,
@@ -271,12 +281,15 @@ def evaluate(
             dataset = assign_phases(merge(phases_from_tables(sets, root)))
         else:
             root, dataset = images, assign_phases(read_coco(annotations, joints, images))
-        figures = measure({model.name: opened}, dataset, root, stature)[model.name].evaluation.to_json()
+        told = boxes is not None or opened.needs_boxes
+        measured = measure({model.name: opened}, dataset, root, stature, labelled_boxes=told)
+        figures = measured[model.name].evaluation.to_json()
+    source = "labels" if told else "the model's own"
     if json_path is not None:
-        write_json(json_path, {"input_size": list(opened.input_size), **figures})
+        write_json(json_path, {"input_size": list(opened.input_size), "boxes": source, **figures})
     Console().print(terminal_table({model.name: figures}))
     height, width = opened.input_size
-    typer.echo(f"input: {width} x {height} px")
+    typer.echo(f"input: {width} x {height} px; boxes: {source}")
     for note in (*dataset.notes, *figures["notes"]):
         typer.echo(f"note: {note}")
 

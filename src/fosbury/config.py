@@ -86,10 +86,14 @@ class Split(_Section):
 
 
 class Model(_Section):
-    """The network and the weights it starts from; ``url`` and ``sha256`` where they can be fetched on request."""
+    """The network and the weights it starts from; ``url`` and ``sha256`` where they can be fetched on request.
+
+    ``boxes`` says where models are told to look when they are measured: nowhere (None), or at the labelled people.
+    """
 
     name: str
-    backend: Literal["yolo"]
+    backend: Literal["yolo", "rtmpose"]
+    boxes: Literal["labels"] | None
     architecture: str
     weights: RepositoryPath
     url: str | None
@@ -123,6 +127,7 @@ class Train(_Section):
     mosaic: Share
     erasing: Annotated[float, Field(ge=0, lt=1)]
     upright_crops: bool
+    half_body: Share
     oversample_arch: Annotated[int, Field(ge=1)]
 
 

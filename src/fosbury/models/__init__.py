@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 # On import coremltools warns of what only a Mac has and of packages that it was not tested with.
 logging.getLogger("coremltools").setLevel(logging.ERROR)
 
-# Suffix -> module, class, and the package that an optional backend needs with the extra that installs it.
-KINDS = {
-    ".pt": ("fosbury.models.yolo", "YoloPose", ("ultralytics", "yolo")),
+# Module, class, and the package that an optional backend needs with the extra that installs it.
+YOLO = ("fosbury.models.yolo", "YoloPose", ("ultralytics", "yolo"))
+RTMPOSE = ("fosbury.models.rtmpose", "RtmPose", ("mmpose", "rtmpose"))
+EXPORTED = {
     ".onnx": ("fosbury.models.onnx", "OnnxPose", None),
     ".mlpackage": ("fosbury.models.coreml", "CoreMLPose", None),
 }
-BACKENDS = {"yolo": ("fosbury.models.yolo", ("ultralytics", "yolo"))}
+SUFFIXES = (".pt", ".pth", *EXPORTED)
+BACKENDS = {"yolo": YOLO, "rtmpose": RTMPOSE}
 
 
 def backend(name: str) -> ModuleType:
@@ -41,7 +43,8 @@ def backend(name: str) -> ModuleType:
     """
     if name not in BACKENDS:
         raise BadInput("model.backend", f"is '{name}'", f"choose one of {', '.join(BACKENDS)}")
-    return _import("model.backend", *BACKENDS[name])
+    module, _, optional = BACKENDS[name]
+    return _import("model.backend", module, optional)
 
 
 def load_model(
@@ -57,7 +60,8 @@ def load_model(
     Parameters
     ----------
     path : str or Path
-        A YOLO checkpoint (``.pt``), an ONNX file (``.onnx``) or a CoreML package (``.mlpackage``).
+        A checkpoint of YOLO (``.pt``) or RTMPose (``.pt`` of this project, ``.pth`` of MMPose), an ONNX file
+        (``.onnx``) or a CoreML package (``.mlpackage``).
     skeleton : Skeleton, optional
         Its joints, where the file does not tell them.
     image_size : int or (int, int), optional
@@ -79,12 +83,12 @@ def load_model(
         If the file is absent, damaged or of another kind, or needs a package that is not installed.
     """
     path = Path(path)
-    if path.suffix.lower() not in KINDS:
-        known = ", ".join(KINDS)
+    if path.suffix.lower() not in SUFFIXES:
+        known = ", ".join(SUFFIXES)
         raise BadInput(path, f"has the suffix '{path.suffix}'", f"give a model file ({known})")
     if not path.exists():
         raise BadInput(path, "is not there", "check the path, or build it with `dvc repro`")
-    module, name, optional = KINDS[path.suffix.lower()]
+    module, name, optional = _kind(path)
     model = getattr(_import(path, module, optional), name)(path, skeleton, image_size, confidence)
     if second_look is None:
         return model
@@ -103,7 +107,7 @@ def export_model(
     onnx_file, coreml_package : Path
         Where to write; what is there is replaced.
     image_size : (int, int)
-        Height and width of the input, multiples of 32.
+        Height and width of the input, multiples of 32; RTMPose has its own.
     quantize : str
         As for ``coreml.to_coreml``.
 
@@ -113,11 +117,33 @@ def export_model(
         If the checkpoint is absent, damaged or of another kind, or ``quantize`` is not known.
     """
     model = load_model(weights)
-    module, _, optional = KINDS[weights.suffix.lower()]
+    module, _, optional = _kind(weights)
     network, example = _import(weights, module, optional).export_module(weights, image_size)
     onnx, coreml = (importlib.import_module(f"fosbury.models.{name}") for name in ("onnx", "coreml"))
-    onnx.to_onnx(network, example, onnx_file, model.skeleton, model.licence)
-    coreml.to_coreml(network, example, coreml_package, model.skeleton, quantize, model.licence)
+    head = "simcc" if model.needs_boxes else "yolo"
+    onnx.to_onnx(network, example, onnx_file, model.skeleton, model.licence, head)
+    coreml.to_coreml(network, example, coreml_package, model.skeleton, quantize, model.licence, head)
+
+
+def _kind(path: Path) -> tuple[str, str, tuple[str, str] | None]:
+    """Which class reads a model file: by its suffix, and of checkpoints by what they hold."""
+    suffix = path.suffix.lower()
+    if suffix in EXPORTED:
+        return EXPORTED[suffix]
+    return RTMPOSE if suffix == ".pth" or _only_tensors(path) else YOLO
+
+
+def _only_tensors(path: Path) -> bool:
+    """Whether a checkpoint is one of this project's, which hold no classes: Ultralytics' hold whole networks."""
+    import pickle
+
+    import torch
+
+    try:
+        content = torch.load(path, map_location="meta", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError):
+        return False
+    return isinstance(content, dict) and "fosbury" in content
 
 
 def _import(where: str | Path, module: str, optional: tuple[str, str] | None) -> ModuleType:

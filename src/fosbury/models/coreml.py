@@ -27,6 +27,7 @@ from google.protobuf.message import DecodeError
 from fosbury.errors import BadInput
 from fosbury.media.files import check_file
 from fosbury.models import mil
+from fosbury.models.answer import answer
 from fosbury.models.exported import (
     EXPORT_AGAIN,
     check_output,
@@ -35,13 +36,17 @@ from fosbury.models.exported import (
     entries,
     read_entries,
 )
-from fosbury.models.letterbox import IOU, predict_letterboxed
+from fosbury.models.letterbox import IOU
 from fosbury.models.machine import default_threads
 from fosbury.pose import Pose
 from fosbury.skeleton import Skeleton
 
 QUANTIZE = ("none", "fp16", "int8")
 INPUT, OUTPUT = "image", "poses"
+OUTPUTS = {
+    "yolo": "Candidates: box x, y, w, h, score, then x, y, confidence of each joint",
+    "simcc": "For each joint scores along x, then along y, in half pixels of the input",
+}
 SMALLEST = 5000  # convolutions of fewer weights stay float16: 3 % of the space, a third of the error
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "com.apple.CoreML")
 PARTS = Path("Data/com.apple.CoreML")
@@ -87,8 +92,8 @@ class CoreMLPose:
         path = Path(path)
         spec, weights = read_package(path)
         about = read_entries(spec.description.metadata.userDefined, path, skeleton)
-        self.skeleton, self.values = about.skeleton, about.values
-        self.licence = about.licence
+        self.about, self.skeleton, self.licence = about, about.skeleton, about.licence
+        self.needs_boxes = about.head == "simcc"
         self.confidence, self.iou = confidence, iou
         self.feed, self.input_size, self.scale, self.channels = _input_of(spec, path)
         check_size(path, self.input_size, image_size)
@@ -101,17 +106,9 @@ class CoreMLPose:
             mend = "measure it on a Mac, or export the checkpoint with `fosbury`"
             raise BadInput(path, f"uses the operation {unknown}, which runs on Apple's systems only", mend) from None
 
-    def predict(self, images: Sequence[np.ndarray]) -> list[list[Pose]]:
+    def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
         """Find the people in each RGB image; see ``PoseModel.predict``."""
-        return predict_letterboxed(
-            images,
-            self.forward,
-            self.input_size,
-            len(self.skeleton),
-            self.confidence,
-            self.iou,
-            self.values,
-        )
+        return answer(images, boxes, self.forward, self.about, self.input_size, self.confidence, self.iou)
 
     def forward(self, batch: np.ndarray) -> np.ndarray:
         """Raw output for RGB in [0, 1], shape (1, 3, *input_size)."""
@@ -127,14 +124,15 @@ def to_coreml(
     skeleton: Skeleton,
     quantize: str = "int8",
     licence: str = "unknown",
+    head: str = "yolo",
 ) -> Path:
     """Write a network as a CoreML package that takes a picture; the same weights give the same bytes.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Takes RGB in [0, 1], shape (1, 3, H, W); gives the raw output that ``letterbox.decode`` takes, with a batch
-        axis in front.
+        Takes RGB in [0, 1], shape (1, 3, H, W); gives the raw output that ``letterbox.decode`` or
+        ``crop.decode_simcc`` takes, with a batch axis in front.
     example : Tensor, shape (1, 3, H, W)
     out : Path
         The folder to write, ``*.mlpackage``; one that is there is replaced.
@@ -143,6 +141,8 @@ def to_coreml(
         ``none`` (float32), ``fp16``, or ``int8`` (float16 arithmetic, weights of convolutions in 8 bits).
     licence : str
         SPDX name of the licence of the weights.
+    head : str
+        One of ``exported.HEADS``.
 
     Returns
     -------
@@ -175,10 +175,10 @@ def to_coreml(
     model.author = "fosbury"
     model.license = licence
     model.version = "1"
-    model.short_description = description(skeleton, size, scaled=True)
-    model.input_description[INPUT] = f"RGB picture, {size[1]} wide and {size[0]} high, the rest grey (114)"
-    model.output_description[OUTPUT] = "Candidates: box x, y, w, h, score, then x, y, confidence of each joint"
-    model.user_defined_metadata.update(entries(skeleton, size, licence))
+    model.short_description = description(skeleton, size, scaled=True, head=head)
+    model.input_description[INPUT] = f"RGB picture, {size[1]} wide and {size[0]} high; see the description"
+    model.output_description[OUTPUT] = OUTPUTS[head]
+    model.user_defined_metadata.update(entries(skeleton, size, licence, head))
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         draft = Path(folder) / "model.mlpackage"

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from fosbury.errors import BadInput
+from fosbury.models.crop import PADDING, SPLIT
 from fosbury.skeleton import Skeleton
 
 FORMAT = 1
 STRIDES = (8, 16, 32, 64)
+HEADS = ("yolo", "simcc")  # candidates for a whole picture, or distributions for the crop of one person
 EXPORT_AGAIN = "export the checkpoint again"
 # The joints of Ultralytics' official pose weights, which do not name them: COCO's, in COCO's order.
 OFFICIAL_JOINTS = (
@@ -35,18 +37,21 @@ class About:
         Numbers for each joint in the output: x, y and confidence, or x and y only.
     image_size : (int, int) or None
         Height and width of the input that it was exported for.
+    head : str
+        One of ``HEADS``: what its output means.
     """
 
     skeleton: Skeleton
     licence: str
     values: int = 3
     image_size: tuple[int, int] | None = None
+    head: str = "yolo"
 
 
-def entries(skeleton: Skeleton, image_size: tuple[int, int], licence: str) -> dict[str, str]:
+def entries(skeleton: Skeleton, image_size: tuple[int, int], licence: str, head: str = "yolo") -> dict[str, str]:
     """Metadata of an exported file, sorted by key.
 
-    The keys without a dot are those that Ultralytics reads, so that its own tools take the file too.
+    The keys without a dot are those that Ultralytics reads, so that its own tools take a file with its head too.
 
     Parameters
     ----------
@@ -55,23 +60,30 @@ def entries(skeleton: Skeleton, image_size: tuple[int, int], licence: str) -> di
         Height and width of the input.
     licence : str
         SPDX name of the licence of the weights.
+    head : str
+        One of ``HEADS``.
     """
-    return {
-        "batch": "1",
-        "channels": "3",
-        "end2end": "False",
+    own = {
         "fosbury.format": str(FORMAT),
         "fosbury.licence": licence,
         "fosbury.skeleton": json.dumps(skeleton.to_mapping(), separators=(",", ":")),
         "imgsz": json.dumps(list(image_size)),
         "kpt_shape": json.dumps([len(skeleton), 3]),
+    }
+    if head == "simcc":
+        return {"fosbury.head": head, **own}
+    return {
+        "batch": "1",
+        "channels": "3",
+        "end2end": "False",
+        **own,
         "names": "{0: 'person'}",
         "stride": "32",
         "task": "pose",
     }
 
 
-def description(skeleton: Skeleton, image_size: tuple[int, int], scaled: bool) -> str:
+def description(skeleton: Skeleton, image_size: tuple[int, int], scaled: bool, head: str = "yolo") -> str:
     """How to feed an exported file, and how to read its answer.
 
     Parameters
@@ -80,9 +92,20 @@ def description(skeleton: Skeleton, image_size: tuple[int, int], scaled: bool) -
     image_size : (int, int)
     scaled : bool
         Whether the file divides pixels by 255 itself.
+    head : str
+        One of ``HEADS``.
     """
     height, width = image_size
     pixels = "any 8-bit picture" if scaled else "pixels divided by 255"
+    if head == "simcc":
+        across, along = round(SPLIT * width), round(SPLIT * (width + height))
+        return (
+            f"Finds the {len(skeleton)} joints of one person. Input: RGB, {pixels}, {width} wide and {height} high: "
+            f"the person's box, {PADDING} times as large and of the shape of the input, black beyond the picture. "
+            f"Output (1, {len(skeleton)}, {along}): for each joint {across} scores along x, then {along - across} "
+            f"along y; the place of the largest, divided by {SPLIT:g}, is the joint in input pixels, and the lesser of "
+            f"the two largest its confidence. Joints in order: {', '.join(skeleton.joints)}."
+        )
     return (
         f"Finds people and their {len(skeleton)} joints. Input: RGB, {pixels}, {width} wide and {height} high, the "
         f"picture scaled to fit, centred, the rest grey (114). Output (1, {5 + 3 * len(skeleton)}, N), for each of N "
@@ -114,6 +137,9 @@ def read_entries(given: Mapping[str, str], where: str | Path, skeleton: Skeleton
         If it is no pose model, does its own suppression, or its joints are not known.
     """
     another = "export a YOLO pose model"
+    head = given.get("fosbury.head", "yolo")
+    if head not in HEADS:
+        raise BadInput(where, f"has a head of kind '{head}', which this version does not know", "update fosbury")
     shape = _numbers(given.get("kpt_shape"))
     if given.get("task", "pose") != "pose" or shape is None or shape[1] not in (2, 3):
         raise BadInput(where, "is not a pose model that this project can read", another)
@@ -130,7 +156,7 @@ def read_entries(given: Mapping[str, str], where: str | Path, skeleton: Skeleton
         mend = f"name a skeleton of {shape[0]} joints (--skeleton)"
         raise BadInput(where, f"predicts {shape[0]} joints, but skeleton '{joints.name}' has {len(joints)}", mend)
     licence = given.get("fosbury.licence") or ("AGPL-3.0" if "AGPL" in given.get("license", "") else "unknown")
-    return About(joints, licence, shape[1], _numbers(given.get("imgsz")))
+    return About(joints, licence, shape[1], _numbers(given.get("imgsz")), head)
 
 
 def official_skeleton(other: Skeleton) -> Skeleton:
@@ -170,13 +196,20 @@ def _numbers(text: str | None) -> tuple[int, int] | None:
 
 
 def check_output(shape: tuple[int, ...], about: About, size: tuple[int, int], where: str | Path) -> None:
-    """Make sure that an output of ``shape`` is what ``letterbox.decode`` takes.
+    """Make sure that an output of ``shape`` is what ``letterbox.decode`` or ``crop.decode_simcc`` takes.
 
     Raises
     ------
     BadInput
-        If it is not the raw output (1, 4 + classes + joints * values, N) for an input of ``size``.
+        If it is not the raw output (1, 4 + classes + joints * values, N), or the distributions (1, joints, N), for an
+        input of ``size``.
     """
+    if about.head == "simcc":
+        wanted = (1, len(about.skeleton), round(SPLIT * sum(size)))
+        if shape != wanted:
+            shown = " x ".join(map(str, shape))
+            raise BadInput(where, f"has an output of {shown}, not {' x '.join(map(str, wanted))}", EXPORT_AGAIN)
+        return
     cells = [-(-size[0] // stride) * -(-size[1] // stride) for stride in STRIDES]
     least = 5 + len(about.skeleton) * about.values
     if len(shape) != 3 or shape[0] != 1 or shape[1] < least or shape[2] not in (sum(cells[:3]), sum(cells)):

@@ -16,6 +16,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
 from fosbury.errors import BadInput
 from fosbury.media.files import check_file
+from fosbury.models.answer import answer
 from fosbury.models.exported import (
     EXPORT_AGAIN,
     check_output,
@@ -24,7 +25,7 @@ from fosbury.models.exported import (
     entries,
     read_entries,
 )
-from fosbury.models.letterbox import IOU, predict_letterboxed
+from fosbury.models.letterbox import IOU
 from fosbury.models.machine import default_threads
 from fosbury.pose import Pose
 from fosbury.skeleton import Skeleton
@@ -86,7 +87,8 @@ class OnnxPose:
         except DAMAGED as error:
             raise BadInput(path, "is not a network that ONNX Runtime can run", EXPORT_AGAIN) from error
         about = read_entries(self.session.get_modelmeta().custom_metadata_map, path, skeleton)
-        self.skeleton, self.licence, self.values = about.skeleton, about.licence, about.values
+        self.about, self.skeleton, self.licence = about, about.skeleton, about.licence
+        self.needs_boxes = about.head == "simcc"
         self.confidence, self.iou = confidence, iou
         feed, answer = self.session.get_inputs()[0], self.session.get_outputs()[0]
         self.feed, self.dtype = feed.name, np.float16 if feed.type == "tensor(float16)" else np.float32
@@ -99,17 +101,9 @@ class OnnxPose:
             size = image_size or about.image_size or 640
             self.input_size = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
 
-    def predict(self, images: Sequence[np.ndarray]) -> list[list[Pose]]:
+    def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
         """Find the people in each RGB image; see ``PoseModel.predict``."""
-        return predict_letterboxed(
-            images,
-            self.forward,
-            self.input_size,
-            len(self.skeleton),
-            self.confidence,
-            self.iou,
-            self.values,
-        )
+        return answer(images, boxes, self.forward, self.about, self.input_size, self.confidence, self.iou)
 
     def forward(self, batch: np.ndarray) -> np.ndarray:
         """Raw output for RGB in [0, 1], shape (1, 3, *input_size)."""
@@ -117,20 +111,27 @@ class OnnxPose:
 
 
 def to_onnx(
-    module: torch.nn.Module, example: torch.Tensor, out: Path, skeleton: Skeleton, licence: str = "unknown"
+    module: torch.nn.Module,
+    example: torch.Tensor,
+    out: Path,
+    skeleton: Skeleton,
+    licence: str = "unknown",
+    head: str = "yolo",
 ) -> Path:
     """Write a network as one ONNX file; the same weights give the same bytes.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Takes RGB in [0, 1], shape (1, 3, H, W); gives the raw output that ``letterbox.decode`` takes, with a batch
-        axis in front.
+        Takes RGB in [0, 1], shape (1, 3, H, W); gives the raw output that ``letterbox.decode`` or
+        ``crop.decode_simcc`` takes, with a batch axis in front.
     example : Tensor, shape (1, 3, H, W)
     out : Path
     skeleton : Skeleton
     licence : str
         SPDX name of the licence of the weights.
+    head : str
+        One of ``exported.HEADS``.
 
     Returns
     -------
@@ -152,12 +153,12 @@ def to_onnx(
             opset_version=OPSET,
             dynamo=False,
         )
-        describe(draft, skeleton, licence)
+        describe(draft, skeleton, licence, head)
         draft.replace(out)
     return out
 
 
-def describe(path: Path, skeleton: Skeleton, licence: str = "unknown") -> Path:
+def describe(path: Path, skeleton: Skeleton, licence: str = "unknown", head: str = "yolo") -> Path:
     """Write into an ONNX file what it is, and take out clocks, paths and names of other tools.
 
     Parameters
@@ -165,7 +166,7 @@ def describe(path: Path, skeleton: Skeleton, licence: str = "unknown") -> Path:
     path : Path
         Changed in place.
     skeleton : Skeleton
-    licence : str
+    licence, head : str
 
     Returns
     -------
@@ -182,9 +183,9 @@ def describe(path: Path, skeleton: Skeleton, licence: str = "unknown") -> Path:
     if len(size) != 2 or min(size) < 1:
         raise BadInput(path, "has no fixed input size", "export it with dynamic=False")
     del model.metadata_props[:]
-    for key, value in entries(skeleton, size, licence).items():
+    for key, value in entries(skeleton, size, licence, head).items():
         model.metadata_props.add(key=key, value=value)
-    model.doc_string = description(skeleton, size, scaled=False)
+    model.doc_string = description(skeleton, size, scaled=False, head=head)
     for graph in _graphs(model.graph):
         graph.doc_string = ""
         del graph.metadata_props[:]

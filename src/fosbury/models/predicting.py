@@ -13,7 +13,7 @@ from fosbury.errors import BadInput
 from fosbury.media.image import read_image
 from fosbury.metrics.evaluation import CAP, STATURE_MM, Evaluation, evaluate
 from fosbury.models.protocol import PoseModel
-from fosbury.pose import Dataset, Pose
+from fosbury.pose import Dataset, Frame, Pose
 from fosbury.skeleton import Skeleton, normalise
 
 
@@ -52,7 +52,12 @@ def poses_in(poses: Sequence[Pose], source: Skeleton, target: Skeleton) -> list[
 
 
 def predict_dataset(
-    model: PoseModel, dataset: Dataset, root: Path, batch: int = 16, title: str = "predict"
+    model: PoseModel,
+    dataset: Dataset,
+    root: Path,
+    batch: int = 16,
+    title: str = "predict",
+    labelled_boxes: bool = False,
 ) -> list[list[Pose]]:
     """Predict every frame of a data set; pictures are read a batch at a time.
 
@@ -66,6 +71,8 @@ def predict_dataset(
         Pictures in memory at once.
     title : str
         What the progress bar says.
+    labelled_boxes : bool
+        Tell the model where the labelled people are.
 
     Returns
     -------
@@ -82,10 +89,16 @@ def predict_dataset(
         for start in range(0, len(dataset), batch):
             frames = dataset.frames[start : start + batch]
             images = [read_image(root / frame.file_name) for frame in frames]
-            found = model.predict(images)
+            boxes = [labelled_people(frame) for frame in frames] if labelled_boxes else None
+            found = model.predict(images, boxes)
             predictions.extend(poses_in(poses, model.skeleton, dataset.skeleton) for poses in found)
             bar.update(len(frames))
     return predictions
+
+
+def labelled_people(frame: Frame) -> np.ndarray:
+    """Boxes (N, 4) of the people labelled in a frame."""
+    return np.array([person.box for person in frame.people]).reshape(-1, 4)
 
 
 def measure(
@@ -96,6 +109,7 @@ def measure(
     cap: float = CAP,
     joints: Sequence[str] | None = None,
     batch: int = 16,
+    labelled_boxes: bool = False,
 ) -> dict[str, Measured]:
     """Predict and measure models beside each other: the same frames, and only joints that every one of them
     has.
@@ -111,6 +125,8 @@ def measure(
     joints : sequence of str, optional
         Names of the joints that count, where not all that are shared should.
     batch : int
+    labelled_boxes : bool
+        Tell every model where the labelled people are: the protocol of the papers on top-down models.
 
     Returns
     -------
@@ -147,6 +163,6 @@ def measure(
         )
     result = {}
     for name, model in models.items():
-        poses = predict_dataset(model, dataset, root, batch, title=name)
+        poses = predict_dataset(model, dataset, root, batch, name, labelled_boxes)
         result[name] = Measured(evaluate(dataset, poses, stature_mm, cap, known), poses)
     return result

@@ -23,23 +23,33 @@ class PoseModel(Protocol):
         Height and width in pixels of the model's input.
     licence : str
         SPDX name of the licence that the weights carry.
+    needs_boxes : bool
+        Whether it must be told where the people are (a top-down model).
     """
 
     skeleton: Skeleton
     input_size: tuple[int, int]
     licence: str
+    needs_boxes: bool
 
-    def predict(self, images: Sequence[np.ndarray]) -> list[list[Pose]]:
+    def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
         """Find the people in each image.
 
         Parameters
         ----------
         images : sequence of ndarray of uint8, shape (H, W, 3)
             RGB pictures of any size.
+        boxes : sequence of ndarray, shape (N, 4), optional
+            For each image x1, y1, x2, y2 of its people in pixels: where a top-down model, or a second look, is to look.
 
         Returns
         -------
         list of list of Pose
-            For each image its poses, the most confident first, in that image's pixels.
+            For each image its poses in that image's pixels: the most confident first, or in the order of the boxes.
+
+        Raises
+        ------
+        BadInput
+            If boxes are needed and not given, or given and not understood.
         """
         ...

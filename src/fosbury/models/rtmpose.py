@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+import pickle
 import random
 import sys
 import tempfile
@@ -15,6 +16,7 @@ import types
 import warnings
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any, Union
 
@@ -29,8 +31,8 @@ from fosbury.errors import BadInput
 from fosbury.media.files import check_file
 from fosbury.media.image import read_image
 from fosbury.models.batch_norm import reseat_batch_norms
-from fosbury.models.crop import PADDING, SPLIT, Crop, predict_crops
-from fosbury.models.exported import OFFICIAL_JOINTS, check_size, official_skeleton
+from fosbury.models.crop import PADDING, SPLIT, predict_crops
+from fosbury.models.exported import OFFICIAL_JOINTS, official_skeleton
 from fosbury.models.machine import default_threads, usable_device
 from fosbury.models.recipe import Recipe, arch_repeats, run_key
 from fosbury.models.training import Selection, check_splits, read_state, save_state, write_curve
@@ -78,13 +80,16 @@ def _import_mmpose() -> types.ModuleType:
     return sys.modules["mmpose"]
 
 
-logging.getLogger("mmengine").setLevel(logging.ERROR)
 mmpose = _import_mmpose()
 
 from mmengine.config import Config
 from mmengine.dataset import Compose
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmpose.models import build_pose_estimator
+
+# Of MMPose's own code, on every pass.
+warnings.filterwarnings("ignore", message=r".*torch\.cuda\.amp\.autocast", category=FutureWarning)
 
 LICENCE = "Apache-2.0"
 KIND = "rtmpose"
@@ -108,9 +113,9 @@ class RtmPose:
     skeleton : Skeleton, optional
         Its joints, where the file does not tell them.
     image_size : int or (int, int), optional
-        Only to make sure: the network has its own input size, 256 high and 192 wide.
+        Not used: the network has its own input size, 256 high and 192 wide.
     confidence : float
-        Least score of a person.
+        Not used: it answers for every box.
 
     Raises
     ------
@@ -126,19 +131,17 @@ class RtmPose:
         path: Path,
         skeleton: Skeleton | None = None,
         image_size: int | tuple[int, int] | None = None,
-        confidence: float = 0.0,
+        confidence: float = 0.05,
         device: str | None = None,
     ):
-        self.network, self.skeleton, self.architecture = load_network(path, skeleton)
+        network, self.skeleton, self.architecture = load_network(path, skeleton)
         self.input_size = INPUT
-        check_size(path, self.input_size, image_size)
-        self.confidence = confidence
         self.device = device or usable_device()
-        self.forward = _Forward(self.network).to(self.device).eval()
+        self.forward = _Forward(network).to(self.device).eval()
 
     def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
         """Find the joints of the person in each box; see ``PoseModel.predict``."""
-        return predict_crops(images, boxes, lambda batch: _run(self.forward, batch, self.device), INPUT, BATCH)
+        return predict_crops(images, boxes, partial(_run, self.forward, self.device), INPUT, BATCH)
 
 
 class _Forward(nn.Module):
@@ -156,7 +159,7 @@ class _Forward(nn.Module):
         return torch.cat(self.network.head(features), dim=-1)
 
 
-def _run(forward: nn.Module, batch: np.ndarray, device: str) -> np.ndarray:
+def _run(forward: nn.Module, device: str, batch: np.ndarray) -> np.ndarray:
     torch.set_num_threads(default_threads())
     with torch.inference_mode():
         return forward(torch.from_numpy(batch).to(device)).float().cpu().numpy()
@@ -183,6 +186,7 @@ def build_network(architecture: str, joints: int) -> nn.Module:
     model.head.out_channels = joints
     init_default_scope("mmpose")
     network = build_pose_estimator(model)
+    MMLogger.get_current_instance().setLevel(logging.ERROR)
     network.init_weights()
     return network
 
@@ -237,11 +241,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]
     try:
         with torch.serialization.safe_globals(_harmless()):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, ImportError, AttributeError, TypeError) as error:
-        raise BadInput(path, "is not a checkpoint that can be read safely", mend) from error
-    except Exception as error:
-        if type(error).__name__ != "UnpicklingError":
-            raise
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(path, "is not a checkpoint that can be read safely", mend) from error
     weights = content.get("state_dict") if isinstance(content, dict) else None
     if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
@@ -458,13 +458,13 @@ def finetune(
         optimizer.load_state_dict(state["optimizer"])
     for epoch in range(state["epoch"] + 1, recipe.epochs):
         loss = _epoch(forward, average, optimizer, crops, recipe, epoch, seed, device)
-        module = average.module.eval()
-        found = predict_crops(select.images, boxes, lambda batch: _run(module, batch, device), INPUT, BATCH)
+        run = partial(_run, average.module.eval(), device)
+        found = predict_crops(select.images, boxes, run, INPUT, BATCH)
         scores = select.score(found)
         row = {"epoch": epoch + 1, "pose_loss": loss, "lr": _rate(recipe, epoch + 1), **scores}
         state["history"].append(row)
         if scores["val_error_mm"] <= min(each["val_error_mm"] for each in state["history"]):
-            state["best"] = {name: value.cpu().clone() for name, value in module.network.state_dict().items()}
+            state["best"] = {name: value.cpu().clone() for name, value in average.module.network.state_dict().items()}
         state |= {
             "epoch": epoch,
             "model": forward.state_dict(),

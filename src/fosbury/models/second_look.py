@@ -26,7 +26,6 @@ class SecondLook:
     Parameters
     ----------
     model : PoseModel
-        Finds people by itself.
     margin : float
         Side of the square, in the longer sides of the box.
     upright : bool
@@ -37,27 +36,40 @@ class SecondLook:
     def __init__(self, model: PoseModel, margin: float, upright: bool = False):
         self.model, self.margin, self.upright = model, margin, upright
         self.skeleton, self.input_size, self.licence = model.skeleton, model.input_size, model.licence
+        self.needs_boxes = model.needs_boxes
 
-    def predict(self, images: Sequence[np.ndarray]) -> list[list[Pose]]:
+    def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
         """Find the people in each RGB image; see ``PoseModel.predict``.
 
         Who, where, in which order and how sure is the first look's answer; the joints are those of the person of the
-        nearer look whose box overlaps the first one most, where there is one.
+        nearer look whose box overlaps the first one most, where there is one. Boxes that are given to a model that
+        finds people by itself take the place of its first look.
         """
-        answers = self.model.predict(images)
-        places = [(index, person) for index, poses in enumerate(answers) for person in range(min(len(poses), PEOPLE))]
+        if boxes is None or self.needs_boxes:
+            answers = self.model.predict(images, boxes)
+        else:
+            answers = [[_unseen(box, len(self.skeleton)) for box in found] for found in boxes]
+        limit = PEOPLE if boxes is None else None
+        places = [(index, person) for index, poses in enumerate(answers) for person in range(len(poses[:limit]))]
         for _ in range(UPRIGHT_LOOKS if self.upright else 1):
+            firsts = [answers[index][person] for index, person in places]
             squares = [
-                Square.around(pose.box, self.margin, lean(pose.keypoints, self.skeleton) if self.upright else 0.0)
-                for pose in (answers[index][person] for index, person in places)
+                Square.around(first.box, self.margin, lean(first.keypoints, self.skeleton) if self.upright else 0.0)
+                for first in firsts
             ]
+            turned = [square.box(first.box) for square, first in zip(squares, firsts, strict=True)]
             crops = [square.cut(images[index]) for (index, _), square in zip(places, squares, strict=True)]
-            for (index, person), square, found in zip(places, squares, self.model.predict(crops), strict=True):
-                first = answers[index][person]
-                overlap = box_iou(square.box(first.box)[None], np.array([pose.box for pose in found]).reshape(-1, 4))[0]
+            answer = self.model.predict(crops, [box[None] for box in turned] if self.needs_boxes else None)
+            for (index, person), first, square, box, found in zip(places, firsts, squares, turned, answer, strict=True):
+                overlap = box_iou(box[None], np.array([pose.box for pose in found]).reshape(-1, 4))[0]
                 if overlap.size and overlap.max() > 0:
                     nearer = found[int(overlap.argmax())]
                     answers[index][person] = replace(
                         first, keypoints=square.undo(nearer.keypoints), confidence=nearer.confidence
                     )
         return answers
+
+
+def _unseen(box: np.ndarray, joints: int) -> Pose:
+    """Somebody of whom nothing but the place is known."""
+    return Pose(np.full((joints, 2), np.nan), np.zeros(joints), np.asarray(box, dtype=float), 1.0)

@@ -9,7 +9,6 @@ Ultralytics' pixel convention is that of ``fosbury.pose``: labels are divided by
 from __future__ import annotations
 
 import atexit
-import csv
 import os
 import random
 import shutil
@@ -39,12 +38,13 @@ from ultralytics.utils import SETTINGS, callbacks
 from fosbury.errors import BadInput, WorkFailed
 from fosbury.formats.yolo import write_yolo
 from fosbury.media.image import read_image
-from fosbury.metrics.evaluation import evaluate
+from fosbury.models.answer import refuse_boxes
 from fosbury.models.batch_norm import reseat_batch_norms
 from fosbury.models.exported import OFFICIAL_JOINTS, official_skeleton
 from fosbury.models.letterbox import Letterbox, network_input, predict_letterboxed
 from fosbury.models.machine import default_threads, usable_device
-from fosbury.models.recipe import Recipe, arch_repeats, run_key, selection_frames
+from fosbury.models.recipe import Recipe, arch_repeats, run_key
+from fosbury.models.training import Selection, check_splits, read_state, save_state, write_curve
 from fosbury.models.upright_crops import upright_crops
 from fosbury.pose import Dataset, Pose
 from fosbury.skeleton import Skeleton
@@ -53,17 +53,7 @@ LICENCE = "AGPL-3.0"
 STRIDE = 32  # of the coarsest feature map: sides of the input are multiples of it
 BATCH = 16  # pictures in one forward pass of prediction
 SAMPLE = 128  # pictures that batch-norm statistics are taken from
-CURVE = (
-    "epoch",
-    "box_loss",
-    "pose_loss",
-    "kobj_loss",
-    "cls_loss",
-    "dfl_loss",
-    "lr",
-    "val_error_mm",
-    "val_pck10",
-)
+LOSSES = ("box_loss", "pose_loss", "kobj_loss", "cls_loss", "dfl_loss")
 
 
 class YoloPose:
@@ -89,6 +79,7 @@ class YoloPose:
     """
 
     licence = LICENCE
+    needs_boxes = False
 
     def __init__(
         self,
@@ -108,8 +99,9 @@ class YoloPose:
         self.device = device or usable_device()
         self.module.to(self.device).fuse(verbose=False)
 
-    def predict(self, images: Sequence[np.ndarray]) -> list[list[Pose]]:
+    def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
         """Find the people in each RGB image; see ``PoseModel.predict``."""
+        refuse_boxes(boxes)
         return predict_letterboxed(
             images,
             lambda batch: _forward(self.module, batch, self.device),
@@ -240,12 +232,11 @@ class _Trainer(PoseTrainer):
         key: str,
         curve: Path,
         shown: int,
-        select: Dataset,
-        images: list[np.ndarray],
+        select: Selection,
     ) -> None:
         self.recipe, self.state_file, self.key, self.curve, self.shown = recipe, state_file, key, curve, shown
-        self.select, self.select_images = select, images
-        self.history: list[list[float]] = []
+        self.select = select
+        self.history: list[dict[str, float]] = []
         self.best_state: dict[str, torch.Tensor] = {}
         self.threads = default_threads()
 
@@ -270,25 +261,25 @@ class _Trainer(PoseTrainer):
         module = deepcopy(self.ema.ema).float().eval()
         height = width = self.recipe.image_size
         predictions = predict_letterboxed(
-            self.select_images,
+            self.select.images,
             lambda batch: _forward(module, batch, str(self.device)),
             (height, width),
-            len(self.select.skeleton),
+            len(self.select.dataset.skeleton),
             confidence=0.05,
             batch=BATCH,
         )
-        scores = evaluate(self.select, predictions, ap=False).to_json()
-        error = float(scores["error_mm"])
-        metrics = {"val_error_mm": error, "val_pck10": float(scores["pck"]["0.1"])}
+        metrics = self.select.score(predictions)
+        error = metrics["val_error_mm"]
         if self.best_fitness is None or -error > self.best_fitness:
             self.best_fitness = -error
             self.best_state = {name: value.clone() for name, value in self.ema.ema.state_dict().items()}
         return metrics, -error
 
     def save_metrics(self, metrics: Mapping[str, float]) -> None:
-        losses = [float(self.tloss[name]) for name in CURVE[1:6]]
-        rate = float(self.optimizer.param_groups[0]["lr"])
-        self.history.append([self.epoch + 1, *losses, rate, self.metrics["val_error_mm"], self.metrics["val_pck10"]])
+        row = {"epoch": self.epoch + 1, "lr": float(self.optimizer.param_groups[0]["lr"])}
+        row |= {name: float(self.tloss[name]) for name in LOSSES}
+        row |= {name: self.metrics[name] for name in ("val_error_mm", "val_pck10")}
+        self.history.append(row)
         write_curve(self.history, self.curve)
 
     def save_model(self) -> bool:
@@ -307,9 +298,7 @@ class _Trainer(PoseTrainer):
             "torch_random": torch.get_rng_state(),
             "loader_random": self.train_loader.generator.get_state(),
         }
-        draft = self.state_file.with_suffix(".part")
-        torch.save(state, draft)
-        draft.replace(self.state_file)
+        save_state(state, self.state_file)
         return True
 
     def resume_training(self, ckpt: Any) -> None:
@@ -333,28 +322,6 @@ class _Trainer(PoseTrainer):
 
     def plot_metrics(self) -> None:
         """No pictures: the learning curve is a table."""
-
-
-def read_state(path: Path, key: str) -> dict[str, Any] | None:
-    """Read what a killed run left behind; None where there is nothing, or it belongs to another run."""
-    if not path.is_file():
-        return None
-    try:
-        state = torch.load(path, weights_only=True)
-    except (RuntimeError, EOFError, OSError):
-        return None
-    return state if isinstance(state, dict) and state.get("key") == key else None
-
-
-def write_curve(rows: Sequence[Sequence[float]], path: Path) -> None:
-    """Write the learning curve as CSV: one row an epoch, the columns of ``CURVE``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".part")
-    with draft.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(CURVE)
-        writer.writerows([int(row[0]), *(f"{value:.6g}" for value in row[1:])] for row in rows)
-    draft.replace(path)
 
 
 def finetune(
@@ -398,9 +365,7 @@ def finetune(
     BadInput
         If the weights cannot be read, or a split is empty.
     """
-    for name in ("train", "val"):
-        if not len(splits[name]):
-            raise BadInput(f"split '{name}'", "has no frames", "label more clips or change split ratios")
+    check_splits(splits)
     skeleton = splits["train"].skeleton
     start = load_module(weights)[0] if weights is not None else None
     SETTINGS.update({name: False for name, value in SETTINGS.items() if isinstance(value, bool)})
@@ -412,10 +377,7 @@ def finetune(
         shown = replace(shown, frames=shown.frames + crops.frames)
     repeats = arch_repeats(shown, recipe.oversample_arch)
     data = write_yolo({"train": shown, "val": splits["val"]}, work / "data", root, repeats)
-    select = selection_frames(splits["val"])
-    if not len(evaluate(select, [[] for _ in select.frames], ap=False).joint):
-        mend = "label both ends of a limb that the skeleton names under 'limbs'"
-        raise BadInput("split 'val'", "has no one whose pose error can be measured", mend)
+    select = Selection.of(splits["val"], root)
     trainer = _Trainer(
         overrides={
             "model": f"{architecture}.yaml",
@@ -478,7 +440,6 @@ def finetune(
         curve,
         sum(repeats.values()),
         select,
-        [read_image(root / frame.file_name) for frame in select.frames],
     )
     state = read_state(work / "state.pt", key)
     if state is None or state["epoch"] + 1 < recipe.epochs:

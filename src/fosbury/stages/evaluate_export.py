@@ -28,7 +28,8 @@ def main() -> None:
     look = params.evaluate
     how = (dataset.skeleton, None, look.confidence, look.second_look, look.upright)
     models = {name: load_model(path, *how) for name, path in EXPORTED.items()}
-    measured = measure(models, dataset, ROOT, params.data.stature_mm, params.evaluate.cap, joints)
+    told = params.model.boxes == "labels"
+    measured = measure(models, dataset, ROOT, params.data.stature_mm, params.evaluate.cap, joints, labelled_boxes=told)
     evaluations = {name: each.evaluation for name, each in measured.items()}
     figures = [exported_headline(evaluation, name) for name, evaluation in evaluations.items()]
     write_json(HEADLINE, {name: value for part in figures for name, value in part.items()})
