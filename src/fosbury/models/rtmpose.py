@@ -5,6 +5,7 @@ A top-down model: it must be told where a person is. Nothing here downloads or r
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import logging
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import types
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -84,9 +85,10 @@ mmpose = _import_mmpose()
 
 from mmengine.config import Config
 from mmengine.dataset import Compose
-from mmengine.logging import MMLogger
+from mmengine.logging import HistoryBuffer, MMLogger
 from mmengine.registry import init_default_scope
 from mmpose.models import build_pose_estimator
+from numpy._core.multiarray import _reconstruct, scalar
 
 # Of MMPose's own code, on every pass.
 warnings.filterwarnings("ignore", message=r".*torch\.cuda\.amp\.autocast", category=FutureWarning)
@@ -239,7 +241,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]
     mend = "give a checkpoint of RTMPose (.pt, .pth), or fetch the official one again"
     check_file(path)
     try:
-        with torch.serialization.safe_globals(_harmless()):
+        with _allowing(_harmless()):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(path, "is not a checkpoint that can be read safely", mend) from error
@@ -251,13 +253,32 @@ def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]
     return weights, about if isinstance(about, dict) else {}
 
 
-def _harmless() -> list[Any]:
-    """Classes of a checkpoint that MMEngine's runner wrote: numbers of its message hub, nothing that acts."""
-    from mmengine.logging.history_buffer import HistoryBuffer
-    from numpy._core.multiarray import _reconstruct, scalar
+@contextlib.contextmanager
+def _allowing(allowed: list[Any]) -> Iterator[None]:
+    """Let torch's restricted unpickler take exactly these, and nothing that another package has allowed."""
+    before = torch.serialization.get_safe_globals()
+    torch.serialization.clear_safe_globals()
+    torch.serialization.add_safe_globals(allowed)
+    try:
+        yield
+    finally:
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(before)
 
+
+def _harmless() -> list[Any]:
+    """What a checkpoint of MMEngine's runner holds beside tensors: numbers of its message hub, nothing that acts."""
     dtypes = [type(np.dtype(name)) for name in ("float64", "float32", "int64", "bool")]
-    return [HistoryBuffer, _reconstruct, scalar, np.ndarray, np.dtype, *dtypes]
+    numbers = [_reconstruct, scalar, np.ndarray, np.dtype, *dtypes]
+    older = [(each, f"numpy.core.multiarray.{each.__name__}") for each in (_reconstruct, scalar)]
+    return [HistoryBuffer, (_statistic, "builtins.getattr"), *numbers, *older]
+
+
+def _statistic(owner: type, name: str) -> Any:
+    """The one use that the message hub makes of ``getattr``."""
+    if owner is not HistoryBuffer or name not in ("min", "max", "current", "mean"):
+        raise pickle.UnpicklingError(f"getattr of {name!r} is not allowed")
+    return getattr(owner, name)
 
 
 def _skeleton_of(path: Path, joints: int, about: Mapping[str, Any], given: Skeleton | None) -> Skeleton:
@@ -291,7 +312,7 @@ def _start_from(network: nn.Module, skeleton: Skeleton, weights: Path) -> None:
         state[name].shape[1:] != own[name].shape[1:] for name in own if state[name].dim()
     ):
         raise BadInput(weights, "holds another network than model.architecture", "choose the model that it is of")
-    place = torch.from_numpy(joints.match(skeleton.joints))
+    place = torch.from_numpy(skeleton.match(joints.joints))
     for name in ("head.final_layer.weight", "head.final_layer.bias"):
         rows = own[name].clone()
         rows[place >= 0] = state[name][place[place >= 0]]
@@ -320,7 +341,7 @@ def _augmentation(recipe: Recipe, codec: Mapping[str, Any]) -> Compose:
     return Compose(
         [
             {"type": "GetBBoxCenterScale", "padding": PADDING},
-            {"type": "RandomFlip", "direction": "horizontal", "prob": recipe.fliplr},
+            {"type": "RandomFlip", "direction": "horizontal", "prob": float(recipe.fliplr)},
             {"type": "RandomHalfBody", "prob": recipe.half_body},
             {
                 "type": "RandomBBoxTransform",

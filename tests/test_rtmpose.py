@@ -1,0 +1,249 @@
+"""The RTMPose backend: same run, same bytes; a killed run ends as if it had not been; poses as MMPose's own."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fosbury.errors import BadInput
+from fosbury.formats.coco import read_coco
+from fosbury.media.image import read_image
+from fosbury.metrics.evaluation import evaluate
+from fosbury.models import export_model, load_model, rtmpose
+from fosbury.models.predicting import predict_dataset
+from fosbury.models.protocol import PoseModel
+from fosbury.models.recipe import Recipe
+from fosbury.models.second_look import SecondLook
+from fosbury.pose import Dataset
+from fosbury.synth.stills import write_stills
+
+RECIPE = Recipe(epochs=3, batch=6, image_size=256, lr0=1e-3, erasing=0.5, half_body=0.3)
+
+
+@pytest.fixture(scope="module")
+def stills(tmp_path_factory, skeletons) -> tuple[Dataset, Path]:
+    folder = tmp_path_factory.mktemp("stills")
+    return write_stills(folder, 12, seed=3, size=(96, 96), skeleton=skeletons["coco17"]), folder
+
+
+def parts(dataset: Dataset) -> dict[str, Dataset]:
+    return {
+        "train": dataset.where([index < 8 for index in range(len(dataset))]),
+        "val": dataset.where([index >= 8 for index in range(len(dataset))]),
+    }
+
+
+def train(stills, folder: Path, weights: Path | None = None, recipe: Recipe = RECIPE, seed: int = 1) -> Path:
+    dataset, root = stills
+    work = folder / "work"
+    return rtmpose.finetune(
+        parts(dataset), weights, folder / "model.pt", folder / "curve.csv", work, recipe, seed=seed, root=root
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(stills, tmp_path_factory) -> Path:
+    return train(stills, tmp_path_factory.mktemp("trained"))
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def curve(folder: Path) -> list[dict[str, str]]:
+    with (folder / "curve.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_same_run_gives_the_same_bytes_and_another_seed_others(stills, trained, tmp_path):
+    assert sha256(train(stills, tmp_path / "a")) == sha256(trained)
+    assert sha256(train(stills, tmp_path / "b", seed=2)) != sha256(trained)
+
+
+def test_a_killed_run_resumes_to_the_same_bytes(stills, trained, tmp_path, monkeypatch):
+    epochs, run = [], rtmpose._epoch
+
+    def die_in_the_third(*given):
+        epochs.append(given[5])
+        if epochs == [0, 1, 2]:
+            raise KeyboardInterrupt
+        return run(*given)
+
+    monkeypatch.setattr(rtmpose, "_epoch", die_in_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        train(stills, tmp_path)
+    assert sha256(train(stills, tmp_path)) == sha256(trained)
+    assert epochs == [0, 1, 2, 2]
+    assert curve(tmp_path) == curve(trained.parent)
+    assert not (tmp_path / "work/state.pt").exists()
+
+
+def test_the_checkpoint_is_the_epoch_with_the_least_pose_error(stills, trained):
+    dataset, root = stills
+    val = parts(dataset)["val"]
+    errors = [float(row["val_error_mm"]) for row in curve(trained.parent)]
+    predictions = predict_dataset(load_model(trained), val, root, labelled_boxes=True)
+    assert len(errors) == 3
+    assert evaluate(val, predictions, ap=False).to_json()["error_mm"] == pytest.approx(min(errors), abs=2.0)
+
+
+def test_training_learns(stills, tmp_path):
+    recipe = Recipe(epochs=30, batch=4, image_size=256, lr0=2e-3, degrees=0, fliplr=0, scale=0.0, translate=0.0)
+    dataset, root = stills
+    known = dataset.where([index < 4 for index in range(len(dataset))])
+    rtmpose.finetune(
+        {"train": known, "val": known},
+        None,
+        tmp_path / "m.pt",
+        tmp_path / "curve.csv",
+        tmp_path / "w",
+        recipe,
+        root=root,
+    )
+    losses = [float(row["pose_loss"]) for row in curve(tmp_path)]
+    errors = [float(row["val_error_mm"]) for row in curve(tmp_path)]
+    assert losses[-1] < 0.5 * losses[0]
+    assert min(errors) < 0.5 * errors[0]
+
+
+def test_the_file_answers_the_protocol_and_tells_its_joints_and_no_place(trained, skeletons):
+    model = load_model(trained)
+    assert isinstance(model, rtmpose.RtmPose) and isinstance(model, PoseModel)
+    assert model.needs_boxes and model.input_size == (256, 192) and model.licence == "Apache-2.0"
+    assert model.skeleton.to_mapping() == skeletons["coco17"].to_mapping()
+    assert str(Path.home()).encode() not in trained.read_bytes()
+    with pytest.raises(BadInput, match="box"):
+        model.predict([np.zeros((20, 20, 3), np.uint8)])
+
+
+def test_other_joints_start_from_those_of_the_same_name(stills, trained, skeletons, tmp_path):
+    legs = skeletons["lowerbody10"]
+    network = rtmpose.build_network("rtmpose-t", len(legs))
+    rtmpose._start_from(network, legs, trained)
+    before, _, _ = rtmpose.load_network(trained)
+    rows, own = before.state_dict()["head.final_layer.weight"], network.state_dict()["head.final_layer.weight"]
+    place = legs.match(skeletons["coco17"].joints)
+    for joint, row in enumerate(place):
+        assert row < 0 or torch.equal(own[joint], rows[row])
+    assert (place >= 0).sum() == 6
+    for name, value in network.state_dict().items():
+        if "final_layer" not in name:
+            assert torch.equal(value, before.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("key", ["mosaic", "frozen_layers"])
+def test_what_only_yolo_has_is_refused(stills, tmp_path, key):
+    with pytest.raises(BadInput, match=key):
+        train(stills, tmp_path, recipe=replace(RECIPE, **{key: 1}))
+
+
+def test_an_unknown_architecture_and_another_network_are_refused(trained, skeletons):
+    with pytest.raises(BadInput, match="rtmpose-s"):
+        rtmpose.build_network("rtmpose-x", 17)
+    with pytest.raises(BadInput, match="another network"):
+        rtmpose._start_from(rtmpose.build_network("rtmpose-s", 17), skeletons["coco17"], trained)
+
+
+class Evil:
+    def __reduce__(self):
+        return Path.touch, (Path("pwned"),)
+
+
+@pytest.mark.parametrize("kind", ["evil", "evil zip", "text", "empty", "absent", "tensors", "numbers"])
+@pytest.mark.parametrize("suffix", ["pt", "pth"])
+def test_what_is_no_safe_checkpoint_is_refused(kind, suffix, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / f"weights.{suffix}"
+    if kind == "evil":
+        path.write_bytes(pickle.dumps(Evil()))
+    elif kind == "evil zip":
+        torch.save({"state_dict": Evil(), "fosbury": Evil()}, path)
+    elif kind == "text":
+        path.write_text("version https://git-lfs.github.com/spec/v1\n")
+    elif kind == "empty":
+        path.touch()
+    elif kind == "tensors":
+        torch.save({"state_dict": {"head": torch.zeros(3)}, "fosbury": {}}, path)
+    elif kind == "numbers":
+        torch.save({"state_dict": {"head": 3}, "fosbury": {}}, path)
+    with pytest.raises(BadInput, match=rf"weights\.{suffix}"):
+        load_model(path)
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_checkpoint_of_mmengines_runner_is_read(trained, skeletons, tmp_path):
+    """As MMPose's trainings leave it: with the message hub and the state of the optimizer beside the weights."""
+    from mmengine.logging import MessageHub
+    from mmengine.runner import save_checkpoint
+
+    network, _, _ = rtmpose.load_network(trained)
+    hub = MessageHub.get_instance("test of fosbury")
+    for loss in (1.5, np.float64(0.5), torch.tensor(0.25)):
+        hub.update_scalar("train/loss", loss)
+    hub.update_info("epoch", 3)
+    state = {"meta": {"epoch": 3, "seed": 0}, "state_dict": network.state_dict(), "message_hub": hub.state_dict()}
+    path = tmp_path / "epoch_3.pth"
+    save_checkpoint(state, str(path))
+    model = load_model(path, skeletons["coco17"])
+    assert model.skeleton.joints == skeletons["coco17"].joints
+    with pytest.raises(BadInput, match="--skeleton"):
+        load_model(path)
+
+
+def test_exported_files_answer_as_the_checkpoint_does(stills, trained, tmp_path):
+    dataset, root = stills
+    files = tmp_path / "model.onnx", tmp_path / "model.mlpackage"
+    export_model(trained, *files, (64, 64), "none")
+    frames = dataset.where([index < 4 for index in range(len(dataset))])
+    own = predict_dataset(load_model(trained), frames, root, labelled_boxes=True)
+    for file in files:
+        model = load_model(file)
+        assert model.needs_boxes and model.input_size == (256, 192) and model.licence == "Apache-2.0"
+        assert model.skeleton.to_mapping() == dataset.skeleton.to_mapping()
+        for mine, theirs in zip(own, predict_dataset(model, frames, root, labelled_boxes=True), strict=True):
+            assert np.abs(mine[0].keypoints - theirs[0].keypoints).max() < 0.01
+            assert np.abs(mine[0].confidence - theirs[0].confidence).max() < 1e-3
+    first = sha256(files[0])
+    export_model(trained, *files, (64, 64), "none")
+    assert sha256(files[0]) == first
+
+
+def test_it_can_look_twice_and_upright(stills, trained):
+    dataset, root = stills
+    frames = dataset.where([index < 2 for index in range(len(dataset))])
+    model = SecondLook(load_model(trained), 1.5, upright=True)
+    assert model.needs_boxes
+    poses = predict_dataset(model, frames, root, labelled_boxes=True)
+    assert all(len(each) == len(frame.people) for each, frame in zip(poses, frames.frames, strict=True))
+    assert all(np.isfinite(pose.keypoints).all() for each in poses for pose in each)
+
+
+@pytest.mark.real
+def test_poses_agree_with_mmposes_own(shared, trained, skeletons):
+    """50 real crops against ``mmpose.apis.inference_topdown``: at most 0.1 px."""
+    from mmengine.config import Config
+    from mmpose.apis import inference_topdown
+
+    config = Config.fromfile(rtmpose.CONFIGS / rtmpose.ARCHITECTURES["rtmpose-t"])
+    network, skeleton, _ = rtmpose.load_network(trained)
+    network.cfg, network.test_cfg = config, {"flip_test": False}
+    network.dataset_meta = {"flip_indices": list(skeleton.flip_index)}
+    dataset = read_coco(shared / "lspe/annotations.json", skeletons["coco17"], shared / "lspe/images")
+    frames = dataset.where([index % 48 == 0 for index in range(len(dataset))])
+    model = load_model(trained)
+    assert len(frames) == 50
+    for frame in frames.frames:
+        picture = read_image(shared / "lspe/images" / frame.file_name)
+        boxes = np.array([person.box for person in frame.people])
+        ours = model.predict([picture], [boxes])[0]
+        # MMPose counts from the centre of the first pixel, and takes BGR.
+        theirs = inference_topdown(network, picture[..., ::-1].copy(), (boxes - 0.5).astype(np.float32))
+        for mine, other in zip(ours, theirs, strict=True):
+            assert np.abs(mine.keypoints - other.pred_instances.keypoints[0] - 0.5).max() <= 0.1
