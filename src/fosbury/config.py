@@ -97,7 +97,7 @@ class Model(_Section):
     architecture: str
     weights: RepositoryPath
     url: str | None
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{8,64}$")] | None
     licence: str
 
 

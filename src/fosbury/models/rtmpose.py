@@ -100,6 +100,7 @@ ARCHITECTURES = {f"rtmpose-{size}": f"rtmpose-{size}_8xb256-420e_coco-256x192.py
 INPUT = (256, 192)  # height and width in pixels, of all of them
 BATCH = 32  # crops in one forward pass of prediction
 SAMPLE = 128  # pictures that batch-norm statistics are taken from
+KEPT = 2 << 30  # bytes of decoded pictures in memory; the others are read again each epoch
 CLIP = 35.0  # largest norm of the gradient: MMPose's setting for RTMPose
 EMA_DECAY, EMA_RAMP = 0.9998, 500.0  # MMPose's momentum of 0.0002, reached after a few hundred steps
 LOWER = ("hip", "knee", "ankle", "heel", "foot", "toe")
@@ -384,6 +385,7 @@ class _Crops(torch.utils.data.Dataset):
         }
         self.root, self.seed, self.epoch = root, seed, 0
         self.pictures: dict[str, np.ndarray] = {}
+        self.room = KEPT
         self.augment = _augmentation(recipe, codec)
 
     def __len__(self) -> int:
@@ -391,9 +393,7 @@ class _Crops(torch.utils.data.Dataset):
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
         frame, person = self.places[index]
-        if frame.file_name not in self.pictures:
-            self.pictures[frame.file_name] = read_image(self.root / frame.file_name)
-        picture = self.pictures[frame.file_name]
+        picture = self._picture(frame.file_name)
         chance = np.random.SeedSequence([self.seed, self.epoch, index]).generate_state(1)[0]
         np.random.seed(chance)
         random.seed(int(chance))
@@ -413,6 +413,16 @@ class _Crops(torch.utils.data.Dataset):
         pixels = np.ascontiguousarray(results["img"].transpose(2, 0, 1), dtype=np.float32) / 255
         targets = (results[name][0] for name in ("keypoint_x_labels", "keypoint_y_labels", "keypoint_weights"))
         return torch.from_numpy(pixels), *(torch.from_numpy(np.asarray(target, np.float32)) for target in targets)
+
+
+    def _picture(self, name: str) -> np.ndarray:
+        if name in self.pictures:
+            return self.pictures[name]
+        picture = read_image(self.root / name)
+        self.room -= picture.nbytes
+        if self.room >= 0:
+            self.pictures[name] = picture
+        return picture
 
 
 def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

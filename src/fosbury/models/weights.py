@@ -27,7 +27,7 @@ def verified(path: str | Path, sha256: str | None, name: str, url: str | None) -
     ----------
     path : str or Path
     sha256 : str or None
-        What the file must hash to; None: anything.
+        What the file must hash to, or how that begins; None: anything.
     name : str
         The option of conf/model, as ``fosbury fetch`` takes it.
     url : str or None
@@ -47,7 +47,7 @@ def verified(path: str | Path, sha256: str | None, name: str, url: str | None) -
     get = f"run `fosbury fetch {name}`" if url else "put it there, or name another file with -S model.weights=FILE"
     if not path.is_file():
         raise BadInput(path, f"is missing, and model '{name}' starts from it", get)
-    if sha256 is not None and sha256_of(path) != sha256:
+    if sha256 is not None and not sha256_of(path).startswith(sha256):
         own = "set model.sha256=null if these weights are your own"
         raise BadInput(path, f"is not the file that model '{name}' names by its SHA-256", f"{get}, or {own}")
     return path
@@ -76,7 +76,7 @@ def fetch_weights(url: str, path: str | Path, sha256: str, mirror: str | None = 
     path : str or Path
         Where the file belongs.
     sha256 : str
-        What it must hash to.
+        What it must hash to, or how that begins: OpenMMLab tells the first eight digits of its files only.
     mirror : str, optional
         Address of a folder that holds a file of the same name; ``FOSBURY_WEIGHTS_MIRROR`` if not given.
 
@@ -94,7 +94,7 @@ def fetch_weights(url: str, path: str | Path, sha256: str, mirror: str | None = 
     """
     path, address = Path(path), source_url(url, mirror)
     if path.exists():
-        if path.is_file() and sha256_of(path) == sha256:
+        if path.is_file() and sha256_of(path).startswith(sha256):
             return False
         raise BadInput(path, "is in the way: it is not the file to be fetched", "move it away and fetch again")
     if address.partition(":")[0].lower() not in SCHEMES:
@@ -112,7 +112,7 @@ def fetch_weights(url: str, path: str | Path, sha256: str, mirror: str | None = 
                 f"or set {MIRROR} to a folder or address that has it."
             ) from None
         found = sha256_of(draft)
-        if found != sha256:
+        if not found.startswith(sha256):
             raise BadInput(
                 address, f"has SHA-256 {found[:12]}..., not {sha256[:12]}...", "nothing was kept; use another source"
             )
