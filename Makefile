@@ -33,7 +33,7 @@ setup: $(INSTALLED)
 	exit 1
 
 # uv does not read pip's configuration: an index that pip is told of is handed on.
-# xtcocotools (of the extra rtmpose, which nothing here uses yet) is compiled: without a C compiler it is left out.
+# xtcocotools (of the extra rtmpose) is compiled: without a C compiler it is left out, and RTMPose with it.
 $(INSTALLED): requirements.lock pyproject.toml | .uv/bin/uv
 	@set -e; \
 	index=$${PIP_INDEX_URL:-$$(.uv/bin/python -m pip config get global.index-url 2>/dev/null || true)}; \

@@ -325,9 +325,9 @@ def test_evaluate_takes_a_set_as_it_lies_with_its_clips_and_phases(repository, c
 
     class Exact:
         skeleton = load_skeleton("coco17")
-        input_size = (64, 96)
+        input_size, needs_boxes = (64, 96), False
 
-        def predict(self, images):
+        def predict(self, images, boxes=None):
             points = np.array([[20 + joint, 10 + 3 * joint] for joint in range(17)], float)
             return [[Pose(points, np.ones(17), np.array([18.0, 8, 40, 62]), 0.9)] for _ in images]
 

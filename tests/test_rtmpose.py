@@ -14,14 +14,15 @@ import torch
 
 from fosbury.errors import BadInput
 from fosbury.formats.coco import read_coco
-from fosbury.media.image import read_image
+from fosbury.media.image import read_image, write_image
 from fosbury.metrics.evaluation import evaluate
 from fosbury.models import export_model, load_model, rtmpose
 from fosbury.models.predicting import predict_dataset
 from fosbury.models.protocol import PoseModel
 from fosbury.models.recipe import Recipe
 from fosbury.models.second_look import SecondLook
-from fosbury.pose import Dataset
+from fosbury.models.training import is_best
+from fosbury.pose import Dataset, Frame, Person
 from fosbury.synth.stills import write_stills
 
 RECIPE = Recipe(epochs=3, batch=6, image_size=256, lr0=1e-3, erasing=0.5, half_body=0.3)
@@ -138,6 +139,72 @@ def test_other_joints_start_from_those_of_the_same_name(stills, trained, skeleto
             assert torch.equal(value, before.state_dict()[name]), name
 
 
+@pytest.fixture(scope="module")
+def dotted(tmp_path_factory, skeletons) -> tuple[Dataset, Path]:
+    """One athlete with a dot of its own colour at every joint but the nose, which nobody labelled."""
+    folder, skeleton = tmp_path_factory.mktemp("dotted"), skeletons["coco17"]
+    picture = np.zeros((220, 260, 3), np.uint8)
+    spots = np.array([(60 + 35 * (joint % 5), 40 + 40 * (joint // 5)) for joint in range(17)], float) + 0.5
+    for joint, (x, y) in enumerate(spots):
+        picture[int(y) - 4 : int(y) + 5, int(x) - 4 : int(x) + 5] = COLOURS[joint]
+    write_image(folder / "dots.png", picture)
+    seen = np.full(17, 2, np.uint8)
+    seen[0] = 0
+    spots[0] = np.nan
+    box = np.concatenate([np.nanmin(spots, 0) - 15, np.nanmax(spots, 0) + 15])
+    frame = Frame("dots.png", 260, 220, (Person(spots, seen, box, 20000.0),), phase="arch")
+    return Dataset(skeleton, (frame,)), folder
+
+
+COLOURS = np.array([(60 + 60 * (joint % 3), 60 + 60 * (joint // 3 % 3), 120 * (joint // 9)) for joint in range(17)])
+
+
+def test_targets_lie_on_the_joints_whatever_the_augmentation(dotted):
+    dataset, root = dotted
+    recipe = replace(RECIPE, oversample_arch=40, degrees=180, half_body=0.5, erasing=0, hsv_h=0, hsv_s=0, hsv_v=0)
+    codec = dict(rtmpose.Config.fromfile(rtmpose.CONFIGS / rtmpose.ARCHITECTURES["rtmpose-t"]).codec)
+    crops = rtmpose._Crops(dataset, root, recipe, codec, seed=0)
+    flip, mirrored, hits = dataset.skeleton.flip_index, 0, 0
+    assert len(crops) == 40
+    for index in range(len(crops)):
+        pixels, along_x, along_y, weight = (part.numpy() for part in crops[index])
+        assert weight[0] == 0
+        places = np.array([along_x.argmax(-1), along_y.argmax(-1)]).T[weight > 0] / 2
+        found = (
+            pixels.transpose(1, 2, 0)[tuple(np.clip(np.floor(places + 0.5).astype(int), 0, [191, 255]).T[::-1])] * 255
+        )
+        joints = np.flatnonzero(weight > 0)
+        off = [np.abs(found - COLOURS[order[joints]]).max(axis=1) for order in (np.arange(17), np.array(flip))]
+        right = min(off, key=np.sum)
+        mirrored += right is off[1]
+        hits += len(joints)
+        # A joint at the very edge may be cut; every other dot has its own colour, to the blur of the warp.
+        assert np.sort(right)[: max(1, len(joints) - 2)].max() < 30
+    assert 8 < mirrored < 32 and hits > 300
+
+
+def test_the_rate_rises_then_falls_to_its_last_share():
+    recipe = replace(RECIPE, epochs=10, lr0=0.01, lrf=0.1, warmup_epochs=1.0)
+    rates = [rtmpose._rate(recipe, epoch) for epoch in np.linspace(0, 10, 101)]
+    assert rates[0] < 1e-4 and np.argmax(rates) == 10
+    assert rates[-1] == pytest.approx(0.001)
+    assert (np.diff(rates[10:]) < 0).all()
+
+
+def test_the_best_epoch_is_the_first_of_the_least():
+    errors = (3.0, 1.0, 2.0, 1.0, 0.5)
+    history = [{"val_error_mm": error} for error in errors]
+    assert [is_best(history[: n + 1]) for n in range(5)] == [True, True, False, False, True]
+
+
+def test_a_split_without_labels_is_refused(stills, tmp_path):
+    dataset, root = stills
+    empty = replace(dataset, frames=tuple(replace(frame, people=()) for frame in dataset.frames))
+    files = tmp_path / "m.pt", tmp_path / "c.csv", tmp_path / "w"
+    with pytest.raises(BadInput, match="train"):
+        rtmpose.finetune({"train": empty, "val": dataset}, None, *files, RECIPE, root=root)
+
+
 @pytest.mark.parametrize("key", ["mosaic", "frozen_layers"])
 def test_what_only_yolo_has_is_refused(stills, tmp_path, key):
     with pytest.raises(BadInput, match=key):
@@ -175,6 +242,8 @@ def test_what_is_no_safe_checkpoint_is_refused(kind, suffix, tmp_path, monkeypat
         torch.save({"state_dict": {"head": 3}, "fosbury": {}}, path)
     with pytest.raises(BadInput, match=rf"weights\.{suffix}"):
         load_model(path)
+    with pytest.raises(BadInput, match=rf"weights\.{suffix}"):
+        rtmpose.load_network(path)
     assert not (tmp_path / "pwned").exists()
 
 
@@ -182,17 +251,22 @@ def test_a_checkpoint_of_mmengines_runner_is_read(trained, skeletons, tmp_path):
     """As MMPose's trainings leave it: with the message hub and the state of the optimizer beside the weights."""
     from mmengine.logging import MessageHub
     from mmengine.runner import save_checkpoint
+    from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
     network, _, _ = rtmpose.load_network(trained)
+    about = parse_pose_metainfo({"from_file": str(rtmpose.CONFIGS.parents[2] / "_base_/datasets/coco.py")})
     hub = MessageHub.get_instance("test of fosbury")
     for loss in (1.5, np.float64(0.5), torch.tensor(0.25)):
         hub.update_scalar("train/loss", loss)
     hub.update_info("epoch", 3)
-    state = {"meta": {"epoch": 3, "seed": 0}, "state_dict": network.state_dict(), "message_hub": hub.state_dict()}
+    meta = {"epoch": 3, "seed": 0, "dataset_meta": about}
+    state = {"meta": meta, "state_dict": network.state_dict(), "message_hub": hub.state_dict()}
     path = tmp_path / "epoch_3.pth"
     save_checkpoint(state, str(path))
-    model = load_model(path, skeletons["coco17"])
-    assert model.skeleton.joints == skeletons["coco17"].joints
+    published = tmp_path / "published.pth"
+    torch.save({"meta": meta, "state_dict": state["state_dict"]}, published, _use_new_zipfile_serialization=False)
+    for file in (path, published):
+        assert load_model(file, skeletons["coco17"]).skeleton.joints == skeletons["coco17"].joints
     with pytest.raises(BadInput, match="--skeleton"):
         load_model(path)
 
@@ -211,8 +285,11 @@ def test_exported_files_answer_as_the_checkpoint_does(stills, trained, tmp_path)
             assert np.abs(mine[0].keypoints - theirs[0].keypoints).max() < 0.01
             assert np.abs(mine[0].confidence - theirs[0].confidence).max() < 1e-3
     first = sha256(files[0])
-    export_model(trained, *files, (64, 64), "none")
+    export_model(trained, *files, (64, 64), "int8")
     assert sha256(files[0]) == first
+    rounded = predict_dataset(load_model(files[1]), frames, root, labelled_boxes=True)
+    off = [np.abs(mine[0].keypoints - theirs[0].keypoints).mean() for mine, theirs in zip(own, rounded, strict=True)]
+    assert 0 < np.mean(off) < 5
 
 
 def test_it_can_look_twice_and_upright(stills, trained):

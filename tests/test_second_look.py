@@ -18,12 +18,12 @@ SKELETON = Skeleton.from_mapping({"name": "dot", "joints": ["dot"], "sigmas": {"
 class Finder:
     """Finds each pure colour in a picture, to a pixel of its own input: coarse and unsure in a large picture."""
 
-    skeleton, licence, input_size = SKELETON, "none", (8, 8)
+    skeleton, licence, input_size, needs_boxes = SKELETON, "none", (8, 8), False
 
     def __init__(self, colours=((255, 0, 0),)):
         self.colours, self.shapes = colours, []
 
-    def predict(self, images):
+    def predict(self, images, boxes=None):
         self.shapes += [image.shape[:2] for image in images]
         return [[pose for colour in self.colours if (pose := self.find(image, colour))] for image in images]
 
@@ -69,7 +69,7 @@ def test_each_person_keeps_to_herself_and_the_order_stays():
 
 def test_a_picture_without_people_and_one_whose_crop_shows_none():
     class Once(Finder):
-        def predict(self, images):
+        def predict(self, images, boxes=None):
             return super().predict(images) if not self.shapes else [[] for _ in images]
 
     image = picture(((300, 200, 20, 24), (255, 0, 0)))

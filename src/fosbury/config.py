@@ -174,6 +174,14 @@ class Params(_Section):
     evaluate: Evaluate
     export: Export
 
+    @model_validator(mode="after")
+    def _boxes_suit_the_model(self) -> Params:
+        if self.model.backend == "rtmpose" and self.model.boxes is None:
+            raise ValueError("model.boxes should be labels: RTMPose looks where a box says that a person is")
+        if self.model.backend == "yolo" and self.model.boxes is not None and self.evaluate.second_look is None:
+            raise ValueError("model.boxes should be null for YOLO, or evaluate.second_look be set, to 1.5 for instance")
+        return self
+
     @cached_property
     def pose_skeleton(self) -> Skeleton:
         """The configured skeleton."""

@@ -32,7 +32,10 @@ NEEDED = {
     "coremltools": "CoreML export",
     "scikit-learn": "int8 CoreML weights",
 }
-BACKENDS = {"yolo": ("ultralytics", "torchvision")}
+BACKENDS = {
+    "yolo": ("ultralytics", "torchvision"),
+    "rtmpose": ("mmpose", "mmengine", "mmcv-lite", "xtcocotools", "torchvision"),
+}
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ import importlib
 import logging
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fosbury.errors import BadInput
+from fosbury.media.files import check_file
 
 if TYPE_CHECKING:
     from fosbury.models.protocol import PoseModel
@@ -17,9 +18,13 @@ if TYPE_CHECKING:
 # On import coremltools warns of what only a Mac has and of packages that it was not tested with.
 logging.getLogger("coremltools").setLevel(logging.ERROR)
 
-# Module, class, and the package that an optional backend needs with the extra that installs it.
-YOLO = ("fosbury.models.yolo", "YoloPose", ("ultralytics", "yolo"))
-RTMPOSE = ("fosbury.models.rtmpose", "RtmPose", ("mmpose", "rtmpose"))
+# Module, class, and the packages that an optional backend needs with what installs them.
+YOLO = ("fosbury.models.yolo", "YoloPose", (("ultralytics",), "`pip install 'fosbury[yolo]'`"))
+RTMPOSE = (
+    "fosbury.models.rtmpose",
+    "RtmPose",
+    (("mmpose", "mmengine", "mmcv", "xtcocotools"), "`make setup`, or `uv pip install 'fosbury[rtmpose]'`"),
+)
 EXPORTED = {
     ".onnx": ("fosbury.models.onnx", "OnnxPose", None),
     ".mlpackage": ("fosbury.models.coreml", "CoreMLPose", None),
@@ -88,6 +93,8 @@ def load_model(
         raise BadInput(path, f"has the suffix '{path.suffix}'", f"give a model file ({known})")
     if not path.exists():
         raise BadInput(path, "is not there", "check the path, or build it with `dvc repro`")
+    if path.is_file():
+        check_file(path)
     module, name, optional = _kind(path)
     model = getattr(_import(path, module, optional), name)(path, skeleton, image_size, confidence)
     if second_look is None:
@@ -125,32 +132,32 @@ def export_model(
     coreml.to_coreml(network, example, coreml_package, model.skeleton, quantize, model.licence, head)
 
 
-def _kind(path: Path) -> tuple[str, str, tuple[str, str] | None]:
-    """Which class reads a model file: by its suffix, and of checkpoints by what they hold."""
+def _kind(path: Path) -> tuple[str, str, Any]:
+    """Which class reads a model file: by its suffix, and of checkpoints by what they say of themselves."""
     suffix = path.suffix.lower()
     if suffix in EXPORTED:
         return EXPORTED[suffix]
-    return RTMPOSE if suffix == ".pth" or _only_tensors(path) else YOLO
+    return RTMPOSE if suffix == ".pth" or _says_rtmpose(path) else YOLO
 
 
-def _only_tensors(path: Path) -> bool:
-    """Whether a checkpoint is one of this project's, which hold no classes: Ultralytics' hold whole networks."""
-    import pickle
-
+def _says_rtmpose(path: Path) -> bool:
     import torch
 
+    from fosbury.models.tensors import DAMAGED, only_tensors
+
     try:
-        content = torch.load(path, map_location="meta", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError):
+        with only_tensors():
+            about = torch.load(path, map_location="meta", weights_only=True)["fosbury"]
+            return about["kind"] == "rtmpose"
+    except (*DAMAGED, IndexError):
         return False
-    return isinstance(content, dict) and "fosbury" in content
 
 
-def _import(where: str | Path, module: str, optional: tuple[str, str] | None) -> ModuleType:
+def _import(where: str | Path, module: str, optional: Any) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if optional is None or (error.name or "").partition(".")[0] != optional[0]:
+        package = (error.name or "").partition(".")[0]
+        if optional is None or package not in optional[0]:
             raise
-        mend = f"install it with `pip install 'fosbury[{optional[1]}]'`"
-        raise BadInput(where, f"needs the package {optional[0]}", mend) from error
+        raise BadInput(where, f"needs the package {package}", f"install it with {optional[1]}") from error

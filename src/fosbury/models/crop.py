@@ -2,7 +2,8 @@
 
 The geometry is MMPose's (``GetBBoxCenterScale``, ``TopdownAffine`` without UDP, ``SimCCLabel``), so that its weights
 and its own inference agree with this one. MMPose gives the *centre* of pixel i the coordinate i, where
-``fosbury.pose`` says i + 0.5: the half pixel is taken off and put back here, at the door, and nowhere else.
+``fosbury.pose`` says i + 0.5: the half pixel is taken off and put back here, at the door (and for training targets in
+``models/rtmpose.py``).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from fosbury.pose import Pose
 PADDING = 1.25  # side of the cut in sides of the box: MMPose's default for COCO
 SPLIT = 2.0  # SimCC bins in a pixel of the input: `simcc_split_ratio` of every RTMPose
 HALF = 0.5
-BOXES = "measure it with `--boxes labels`, or name a detector"
+BOXES = "set model.boxes=labels to look at the labelled people"
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +74,8 @@ class Crop:
 
 def decode_simcc(answer: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Joints from the two one-dimensional distributions of each joint (SimCC, Li et al. 2022), as MMPose decodes them.
+
+    MMPose puts a joint whose score is not positive at -1; here it stays at its best place.
 
     Parameters
     ----------

@@ -49,7 +49,7 @@ class About:
 
 
 def entries(skeleton: Skeleton, image_size: tuple[int, int], licence: str, head: str = "yolo") -> dict[str, str]:
-    """Metadata of an exported file, sorted by key.
+    """Metadata of an exported file, in one order always.
 
     The keys without a dot are those that Ultralytics reads, so that its own tools take a file with its head too.
 
@@ -103,8 +103,9 @@ def description(skeleton: Skeleton, image_size: tuple[int, int], scaled: bool, h
             f"Finds the {len(skeleton)} joints of one person. Input: RGB, {pixels}, {width} wide and {height} high: "
             f"the person's box, {PADDING} times as large and of the shape of the input, black beyond the picture. "
             f"Output (1, {len(skeleton)}, {along}): for each joint {across} scores along x, then {along - across} "
-            f"along y; the place of the largest, divided by {SPLIT:g}, is the joint in input pixels, and the lesser of "
-            f"the two largest its confidence. Joints in order: {', '.join(skeleton.joints)}."
+            f"along y; the place of the largest, divided by {SPLIT:g} and plus 0.5, is the joint in input pixels from "
+            "the corner, and the lesser of the two largest its confidence. "
+            f"Joints in order: {', '.join(skeleton.joints)}."
         )
     return (
         f"Finds people and their {len(skeleton)} joints. Input: RGB, {pixels}, {width} wide and {height} high, the "

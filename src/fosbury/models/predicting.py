@@ -16,6 +16,8 @@ from fosbury.models.protocol import PoseModel
 from fosbury.pose import Dataset, Frame, Pose
 from fosbury.skeleton import Skeleton, normalise
 
+TOLD = "boxes: the models were told where the labelled people are, so nobody can be missed"
+
 
 @dataclass(frozen=True, eq=False)
 class Measured:
@@ -164,5 +166,8 @@ def measure(
     result = {}
     for name, model in models.items():
         poses = predict_dataset(model, dataset, root, batch, name, labelled_boxes)
-        result[name] = Measured(evaluate(dataset, poses, stature_mm, cap, known), poses)
+        evaluation = evaluate(dataset, poses, stature_mm, cap, known)
+        if labelled_boxes:
+            evaluation = replace(evaluation, notes=(*evaluation.notes, TOLD))
+        result[name] = Measured(evaluation, poses)
     return result

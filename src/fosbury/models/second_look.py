@@ -67,7 +67,7 @@ class SecondLook:
                     answers[index][person] = replace(
                         first, keypoints=square.undo(nearer.keypoints), confidence=nearer.confidence
                     )
-        return answers
+        return [[pose for pose in poses if np.isfinite(pose.keypoints).any()] for poses in answers]
 
 
 def _unseen(box: np.ndarray, joints: int) -> Pose:

@@ -4,8 +4,8 @@ after a kill."""
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ import torch
 from fosbury.errors import BadInput
 from fosbury.media.image import read_image
 from fosbury.metrics.evaluation import evaluate
-from fosbury.models.recipe import selection_frames
+from fosbury.models.recipe import Recipe, selection_frames
+from fosbury.models.upright_crops import upright_crops
 from fosbury.pose import Dataset, Pose
 
 CURVE = (
@@ -67,7 +68,21 @@ class Selection:
         return {"val_error_mm": float(scores["error_mm"]), "val_pck10": float(scores["pck"]["0.1"])}
 
 
-def check_splits(splits: dict[str, Dataset] | Any) -> None:
+def is_best(history: Sequence[dict[str, float]]) -> bool:
+    """Whether the last epoch has less pose error than every one before it."""
+    *before, last = [row["val_error_mm"] for row in history]
+    return all(last < error for error in before)
+
+
+def shown_frames(train: Dataset, root: Path, work: Path, recipe: Recipe, seed: int) -> Dataset:
+    """What an epoch shows: the training frames, and upright crops of them where the recipe asks for these."""
+    if not recipe.upright_crops:
+        return train
+    crops = upright_crops(train, root, work / "crops", seed)
+    return replace(train, frames=train.frames + crops.frames)
+
+
+def check_splits(splits: Mapping[str, Dataset]) -> None:
     """Refuse an empty ``train`` or ``val``.
 
     Raises

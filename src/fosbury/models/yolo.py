@@ -15,7 +15,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +43,14 @@ from fosbury.models.exported import OFFICIAL_JOINTS, official_skeleton
 from fosbury.models.letterbox import Letterbox, network_input, predict_letterboxed
 from fosbury.models.machine import default_threads, usable_device
 from fosbury.models.recipe import Recipe, arch_repeats, run_key
-from fosbury.models.training import Selection, check_splits, read_state, save_state, write_curve
-from fosbury.models.upright_crops import upright_crops
+from fosbury.models.training import (
+    Selection,
+    check_splits,
+    read_state,
+    save_state,
+    shown_frames,
+    write_curve,
+)
 from fosbury.pose import Dataset, Pose
 from fosbury.skeleton import Skeleton
 
@@ -366,15 +371,14 @@ def finetune(
         If the weights cannot be read, or a split is empty.
     """
     check_splits(splits)
+    if recipe.half_body:
+        raise BadInput("train.half_body", f"is {recipe.half_body}, which only RTMPose has", "set it to 0")
     skeleton = splits["train"].skeleton
     start = load_module(weights)[0] if weights is not None else None
     SETTINGS.update({name: False for name, value in SETTINGS.items() if isinstance(value, bool)})
     work.mkdir(parents=True, exist_ok=True)
     key = run_key(recipe, seed, architecture, {name: splits[name] for name in ("train", "val")}, root, weights)
-    shown = splits["train"]
-    if recipe.upright_crops:
-        crops = upright_crops(shown, root, work / "crops", seed)
-        shown = replace(shown, frames=shown.frames + crops.frames)
+    shown = shown_frames(splits["train"], root, work, recipe, seed)
     repeats = arch_repeats(shown, recipe.oversample_arch)
     data = write_yolo({"train": shown, "val": splits["val"]}, work / "data", root, repeats)
     select = Selection.of(splits["val"], root)
