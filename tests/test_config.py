@@ -74,6 +74,15 @@ def test_only_a_second_look_can_be_turned_upright():
     assert composed("evaluate.upright=true", "evaluate.second_look=1.5").evaluate.upright
 
 
+def test_boxes_suit_the_model():
+    assert composed("model=rtmpose_s").model.boxes == "labels"
+    with pytest.raises(BadInputs, match="model.boxes"):
+        composed("model=rtmpose_s", "model.boxes=null")
+    with pytest.raises(BadInputs, match="second_look"):
+        composed("model.boxes=labels")
+    assert composed("model.boxes=labels", "evaluate.second_look=1.5").model.boxes == "labels"
+
+
 def test_the_default_needs_no_download():
     params = composed()
     assert params.experiment == "demo"

@@ -170,9 +170,8 @@ def test_targets_lie_on_the_joints_whatever_the_augmentation(dotted):
         pixels, along_x, along_y, weight = (part.numpy() for part in crops[index])
         assert weight[0] == 0
         places = np.array([along_x.argmax(-1), along_y.argmax(-1)]).T[weight > 0] / 2
-        found = (
-            pixels.transpose(1, 2, 0)[tuple(np.clip(np.floor(places + 0.5).astype(int), 0, [191, 255]).T[::-1])] * 255
-        )
+        columns, rows = np.clip(np.floor(places + 0.5).astype(int), 0, [191, 255]).T
+        found = 255 * pixels[:, rows, columns].T
         joints = np.flatnonzero(weight > 0)
         off = [np.abs(found - COLOURS[order[joints]]).max(axis=1) for order in (np.arange(17), np.array(flip))]
         right = min(off, key=np.sum)

@@ -130,6 +130,16 @@ def test_turned_upright_a_person_is_seen_as_the_network_knows_people(degrees):
     assert upright.box.tolist() == UprightOnly().predict([image])[0][0].box.tolist()
 
 
+def test_given_boxes_take_the_place_of_the_first_look():
+    image = picture(((301, 197, 20, 24), (255, 0, 0)))
+    model = SecondLook(Finder(), 1.5)
+    boxes = [np.array([[301.0, 197, 321, 221], [20, 20, 60, 60]])]
+    (found,) = model.predict([image], boxes)[0]  # where nobody is, nobody is claimed
+    assert found.box.tolist() == boxes[0][0].tolist() and found.score == 1.0
+    assert np.abs(found.keypoints[0] - (311, 209)).max() <= 24 * 1.5 / 8 / 2 + 1e-9
+    assert len(model.model.shapes) == 2 and max(model.model.shapes[0]) < 100
+
+
 def test_a_skeleton_without_a_trunk_is_not_turned():
     image = picture(((300, 200, 20, 24), (255, 0, 0)))
     turned, plain = (SecondLook(Finder(), 1.5, upright).predict([image])[0][0] for upright in (True, False))

@@ -110,3 +110,16 @@ def test_other_weights_under_an_official_name_are_refused(tmp_path):
     assert verified(path, None, "yolo11m", "https://example.invalid/m.pt") == path
     path.write_bytes(CONTENT)
     assert verified(str(path), DIGEST, "yolo11m", "https://example.invalid/m.pt") == path
+
+
+def test_the_beginning_of_a_digest_is_checked_where_no_more_is_known(mirror, tmp_path):
+    right, wrong, target = DIGEST[:8], DIGEST[1:9], tmp_path / "pose.pt"
+    address = (mirror / "pose.pt").as_uri()
+    with pytest.raises(BadInput, match="SHA-256"):
+        fetch_weights(address, target, wrong, mirror="")
+    assert not target.exists()
+    assert fetch_weights(address, target, right, mirror="") is True
+    assert fetch_weights(address, target, right, mirror="") is False
+    assert verified(target, right, "rtmpose_s", address) == target
+    with pytest.raises(BadInput, match="SHA-256"):
+        verified(target, wrong, "rtmpose_s", address)

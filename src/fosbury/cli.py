@@ -42,6 +42,8 @@ app = typer.Typer(
 config_app = typer.Typer(no_args_is_help=True, help="params.yaml and conf/: compose, check, show.")
 app.add_typer(config_app, name="config")
 
+SHA256_DIGITS = 64
+
 Overrides = Annotated[list[str] | None, typer.Argument(help="Hydra overrides, such as model=yolo11n train.lr0=0.001.")]
 
 
@@ -153,6 +155,8 @@ def fetch(
         else:
             fetched = fetch_weights(option.url, root / option.weights, option.sha256)
         typer.echo(f"{option.weights}: {'fetched' if fetched else 'is there'} ({option.licence})")
+        if fetched and len(option.sha256) < SHA256_DIGITS:
+            typer.echo(f"  only the first {len(option.sha256)} digits of its SHA-256 are known and were checked")
         if fetched:
             typer.echo(f"  for queued experiments, let DVC track it: dvc add {option.weights}")
 

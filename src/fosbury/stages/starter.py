@@ -1,6 +1,5 @@
 """Train the starter weights from scratch on upright pictures of the built-in athlete, and measure them."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +7,15 @@ import numpy as np
 import yaml
 
 from fosbury.metrics.evaluation import evaluate
-from fosbury.models import backend, load_model
 from fosbury.models.predicting import predict_dataset
 from fosbury.models.recipe import Recipe
+from fosbury.models.yolo import YoloPose, finetune
 from fosbury.report.table import write_json
 from fosbury.skeleton import Skeleton
 from fosbury.stages.running import run
 from fosbury.synth.stills import write_stills, write_upright_clips
 
-HOME = Path(*sys.argv[1:2] or ["models/starter"])
+HOME = Path("models/starter")
 WORK = HOME / ".work"
 
 
@@ -42,10 +41,10 @@ def train(values: dict[str, Any], skeleton: Skeleton) -> Path:
         )
         held = np.arange(len(stills)) >= step["stills"]
         last = number == len(values["steps"])
-        weights = backend(values["backend"]).finetune(
+        weights = finetune(
             {"train": stills.where(~held), "val": stills.where(held)},
             weights,
-            HOME / f"{values['architecture']}.pt" if last else folder / "model.pt",
+            HOME / "yolo11n-pose.pt" if last else folder / "model.pt",
             HOME / f"curve{number}.csv",
             folder,
             recipe,
@@ -60,9 +59,8 @@ def measured(weights: Path, values: dict[str, Any], skeleton: Skeleton) -> dict[
     """Figures of the weights on approach runs that no step has seen."""
     folder = WORK / "clips"
     clips = write_upright_clips(folder, values["test_clips"], values["test_seed"], (256, 256), 5, skeleton)
-    model = load_model(weights, image_size=values["test_image_size"])
-    predictions = predict_dataset(model, clips, folder, labelled_boxes=model.needs_boxes)
-    figures = evaluate(clips, predictions, ap=False).to_json()
+    model = YoloPose(weights, image_size=values["test_image_size"])
+    figures = evaluate(clips, predict_dataset(model, clips, folder), ap=False).to_json()
     return {
         "test_frames": figures["frames"],
         "pck20": figures["pck"]["0.2"],
