@@ -76,7 +76,7 @@ def test_only_a_second_look_can_be_turned_upright():
 
 def test_boxes_suit_the_model():
     assert composed("model=rtmpose_s").model.boxes == "labels"
-    with pytest.raises(BadInputs, match="model.boxes"):
+    with pytest.raises(BadInputs, match=r"model\.boxes"):
         composed("model=rtmpose_s", "model.boxes=null")
     with pytest.raises(BadInputs, match="second_look"):
         composed("model.boxes=labels")
