@@ -155,7 +155,7 @@ def test_damaged_files_are_refused(file, tmp_path):
             load_model(path)
     with pytest.raises(BadInput, match="is not there"):
         load_model(tmp_path / "absent.onnx")
-    with pytest.raises(BadInput, match=r"suffix '\.tflite'.*\.pt, \.onnx, \.mlpackage"):
+    with pytest.raises(BadInput, match=r"suffix '\.tflite'.*\.pt, \.pth, \.onnx, \.mlpackage"):
         load_model(tmp_path / "model.tflite")
     (tmp_path / "folder.onnx").mkdir()
     with pytest.raises(BadInput, match="is a folder"):
