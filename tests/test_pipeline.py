@@ -144,7 +144,7 @@ def test_a_killed_training_goes_on_where_it_was(pipeline, tmp_path):
     assert left["epoch"] + 1 < KILL_EPOCHS, "killed too late to tell"
     assert not (scratch.root / "models/finetuned/model.pt").exists()
     # What the killed run noted of its first epoch is made recognisable: a run from the start would overwrite it.
-    left["history"][0][1] = mark
+    left["history"][0]["box_loss"] = mark
     torch.save(left, state)
     assert stages_run(scratch.run("dvc", "repro", "train")) == {"train"}
     with (scratch.root / "metrics/train.csv").open(encoding="utf-8") as file:
