@@ -90,7 +90,7 @@ def test_the_checkpoint_is_the_epoch_with_the_least_pose_error(stills, trained):
     dataset, root = stills
     val = parts(dataset)["val"]
     errors = [float(row["val_error_mm"]) for row in curve(trained.parent)]
-    predictions = predict_dataset(load_model(trained), val, root, labelled_boxes=True)
+    predictions = predict_dataset(load_model(trained), val, root, boxes="labels")
     assert len(errors) == 3
     assert evaluate(val, predictions, ap=False).to_json()["error_mm"] == pytest.approx(min(errors), abs=2.0)
 
@@ -273,19 +273,19 @@ def test_exported_files_answer_as_the_checkpoint_does(stills, learned, tmp_path)
     files = tmp_path / "model.onnx", tmp_path / "model.mlpackage"
     export_model(learned, *files, (64, 64), "none")
     frames = dataset.where([index < 4 for index in range(len(dataset))])
-    own = predict_dataset(load_model(learned), frames, root, labelled_boxes=True)
+    own = predict_dataset(load_model(learned), frames, root, boxes="labels")
     assert np.ptp([poses[0].keypoints[0] for poses in own], axis=0).max() > 1  # another picture, another answer
     for file in files:
         model = load_model(file)
         assert model.needs_boxes and model.input_size == (256, 192) and model.licence == "Apache-2.0"
         assert model.skeleton.to_mapping() == dataset.skeleton.to_mapping()
-        for mine, theirs in zip(own, predict_dataset(model, frames, root, labelled_boxes=True), strict=True):
+        for mine, theirs in zip(own, predict_dataset(model, frames, root, boxes="labels"), strict=True):
             assert np.abs(mine[0].keypoints - theirs[0].keypoints).max() < 0.01
             assert np.abs(mine[0].confidence - theirs[0].confidence).max() < 1e-3
     first, large = sha256(files[0]), weight(files[1])
     export_model(learned, *files, (64, 64), "int8")
     assert sha256(files[0]) == first and weight(files[1]) < 0.4 * large
-    for mine, theirs in zip(own, predict_dataset(load_model(files[1]), frames, root, labelled_boxes=True), strict=True):
+    for mine, theirs in zip(own, predict_dataset(load_model(files[1]), frames, root, boxes="labels"), strict=True):
         assert np.abs(mine[0].keypoints - theirs[0].keypoints).mean() < 2
         assert 0 < np.abs(mine[0].confidence - theirs[0].confidence).max() < 0.1
 
@@ -299,7 +299,7 @@ def test_it_can_look_twice_and_upright(stills, trained):
     frames = dataset.where([index < 2 for index in range(len(dataset))])
     model = SecondLook(load_model(trained), 1.5, upright=True)
     assert model.needs_boxes
-    poses = predict_dataset(model, frames, root, labelled_boxes=True)
+    poses = predict_dataset(model, frames, root, boxes="labels")
     assert all(len(each) == len(frame.people) for each, frame in zip(poses, frames.frames, strict=True))
     assert all(np.isfinite(pose.keypoints).all() for each in poses for pose in each)
 

@@ -57,7 +57,9 @@ class Format(StrEnum):
 class Boxes(StrEnum):
     """Where a model can be told to look."""
 
-    LABELS = "labels"
+    labels = "labels"
+    search = "search"
+    track = "track"
 
 
 class Group(StrEnum):
@@ -246,7 +248,10 @@ def evaluate(
     upright: Annotated[bool, typer.Option("--upright", help="Turn each person upright for the second look.")] = False,
     boxes: Annotated[
         Boxes | None,
-        typer.Option(help="Where to look for people: labels, at the labelled boxes (default for a top-down model)."),
+        typer.Option(
+            help="Where a top-down model looks: at the labelled boxes (the default), where its search of the picture "
+            "finds the athlete, or where the clip's last frame had them."
+        ),
     ] = None,
     stature: Annotated[
         float, typer.Option(min=500, max=3000, help="Stature in mm of athletes whose labels do not tell it.")
@@ -285,10 +290,10 @@ def evaluate(
             dataset = assign_phases(merge(phases_from_tables(sets, root)))
         else:
             root, dataset = images, assign_phases(read_coco(annotations, joints, images))
-        told = boxes is not None or opened.needs_boxes
-        measured = measure({model.name: opened}, dataset, root, stature, labelled_boxes=told)
+        source = boxes.value if boxes else "labels" if opened.needs_boxes else None
+        measured = measure({model.name: opened}, dataset, root, stature, boxes=source)
         figures = measured[model.name].evaluation.to_json()
-    source = "labels" if told else "the model's own"
+    source = source or "the model's own"
     if json_path is not None:
         write_json(json_path, {"input_size": list(opened.input_size), "boxes": source, **figures})
     Console().print(terminal_table({model.name: figures}))

@@ -88,12 +88,12 @@ class Split(_Section):
 class Model(_Section):
     """The network and the weights it starts from; ``url`` and ``sha256`` where they can be fetched on request.
 
-    ``boxes`` says where models are told to look when they are measured: nowhere (None), or at the labelled people.
+    ``boxes`` says where models look when they are measured: in the whole picture (None), or as ``boxes.SOURCES`` tell.
     """
 
     name: str
     backend: Literal["yolo", "rtmpose"]
-    boxes: Literal["labels"] | None
+    boxes: Literal["labels", "search", "track"] | None
     architecture: str
     weights: RepositoryPath
     url: str | None
@@ -177,7 +177,9 @@ class Params(_Section):
     @model_validator(mode="after")
     def _boxes_suit_the_model(self) -> Params:
         if self.model.backend == "rtmpose" and self.model.boxes is None:
-            raise ValueError("model.boxes should be labels: RTMPose looks where a box says that a person is")
+            raise ValueError("model.boxes should be labels, search or track: RTMPose looks only where a box says so")
+        if self.model.backend == "yolo" and self.model.boxes in ("search", "track"):
+            raise ValueError("model.boxes should be null for YOLO, which finds people by itself")
         if self.model.backend == "yolo" and self.model.boxes is not None and self.evaluate.second_look is None:
             raise ValueError("model.boxes should be null for YOLO, or evaluate.second_look be set, to 1.5 for instance")
         return self

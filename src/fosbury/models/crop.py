@@ -20,7 +20,7 @@ from fosbury.pose import Pose
 PADDING = 1.25  # side of the cut in sides of the box: MMPose's default for COCO
 SPLIT = 2.0  # SimCC bins in a pixel of the input: `simcc_split_ratio` of every RTMPose
 HALF = 0.5
-BOXES = "set model.boxes=labels to look at the labelled people"
+BOXES = "say where it is to look (model.boxes, --boxes)"
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,11 +12,16 @@ from tqdm import tqdm
 from fosbury.errors import BadInput
 from fosbury.media.image import read_image
 from fosbury.metrics.evaluation import CAP, STATURE_MM, Evaluation, evaluate
+from fosbury.models.boxes import Looker
 from fosbury.models.protocol import PoseModel
-from fosbury.pose import Dataset, Frame, Pose
+from fosbury.pose import Dataset, Pose
 from fosbury.skeleton import Skeleton, normalise
 
-TOLD = "boxes: the models were told where the labelled people are, so nobody can be missed"
+NOTES = {
+    "labels": "boxes: the models were told where the labelled people are, so nobody can be missed",
+    "search": "boxes: the models searched each picture for one person",
+    "track": "boxes: the models looked where they had seen the athlete last, and searched where they were unsure",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +64,7 @@ def predict_dataset(
     root: Path,
     batch: int = 16,
     title: str = "predict",
-    labelled_boxes: bool = False,
+    boxes: str | None = None,
 ) -> list[list[Pose]]:
     """Predict every frame of a data set; pictures are read a batch at a time.
 
@@ -73,8 +78,8 @@ def predict_dataset(
         Pictures in memory at once.
     title : str
         What the progress bar says.
-    labelled_boxes : bool
-        Tell the model where the labelled people are.
+    boxes : str, optional
+        Where the model looks, one of ``boxes.SOURCES``: in the whole picture if not given.
 
     Returns
     -------
@@ -87,20 +92,15 @@ def predict_dataset(
         If a picture cannot be read.
     """
     predictions: list[list[Pose]] = []
+    looker = Looker(model, boxes) if boxes else None
     with tqdm(total=len(dataset), desc=title, unit="frame", disable=None) as bar:
         for start in range(0, len(dataset), batch):
             frames = dataset.frames[start : start + batch]
             images = [read_image(root / frame.file_name) for frame in frames]
-            boxes = [labelled_people(frame) for frame in frames] if labelled_boxes else None
-            found = model.predict(images, boxes)
+            found = looker.predict(images, frames) if looker else model.predict(images)
             predictions.extend(poses_in(poses, model.skeleton, dataset.skeleton) for poses in found)
             bar.update(len(frames))
     return predictions
-
-
-def labelled_people(frame: Frame) -> np.ndarray:
-    """Boxes (N, 4) of the people labelled in a frame."""
-    return np.array([person.box for person in frame.people]).reshape(-1, 4)
 
 
 def measure(
@@ -111,7 +111,7 @@ def measure(
     cap: float = CAP,
     joints: Sequence[str] | None = None,
     batch: int = 16,
-    labelled_boxes: bool = False,
+    boxes: str | None = None,
 ) -> dict[str, Measured]:
     """Predict and measure models beside each other: the same frames, and only joints that every one of them
     has.
@@ -127,8 +127,8 @@ def measure(
     joints : sequence of str, optional
         Names of the joints that count, where not all that are shared should.
     batch : int
-    labelled_boxes : bool
-        Tell every model where the labelled people are: the protocol of the papers on top-down models.
+    boxes : str, optional
+        Where every model looks, one of ``boxes.SOURCES``; ``labels`` is the protocol of the papers on top-down models.
 
     Returns
     -------
@@ -165,9 +165,9 @@ def measure(
         )
     result = {}
     for name, model in models.items():
-        poses = predict_dataset(model, dataset, root, batch, name, labelled_boxes)
+        poses = predict_dataset(model, dataset, root, batch, name, boxes)
         evaluation = evaluate(dataset, poses, stature_mm, cap, known)
-        if labelled_boxes:
-            evaluation = replace(evaluation, notes=(*evaluation.notes, TOLD))
+        if boxes:
+            evaluation = replace(evaluation, notes=(*evaluation.notes, NOTES[boxes]))
         result[name] = Measured(evaluation, poses)
     return result

@@ -290,7 +290,9 @@ def _skeleton_of(path: Path, joints: int, about: Mapping[str, Any], given: Skele
 def save_network(weights: Mapping[str, torch.Tensor], architecture: str, path: Path, skeleton: Skeleton) -> None:
     """Write weights, in half precision and nothing but tensors and plain values, so that the same state gives the
     same bytes."""
-    half = {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
+    half = {
+        name: (value.half() if value.is_floating_point() else value).contiguous() for name, value in weights.items()
+    }
     about = {"kind": KIND, "architecture": architecture, "skeleton": skeleton.to_mapping()}
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
@@ -476,7 +478,7 @@ def finetune(
     boxes = [np.array([person.box for person in frame.people]) for frame in select.dataset.frames]
     if weights is not None and recipe.reseat_batch_norm:
         _reseat(network, crops)
-    forward = _Forward(network).to(device)
+    forward = _Forward(network).to(device, memory_format=torch.channels_last)
     average = AveragedModel(forward, avg_fn=_ema, use_buffers=True)
     optimizer = _optimizer(forward, recipe)
     key = run_key(recipe, seed, architecture, {name: splits[name] for name in ("train", "val")}, root, weights)
@@ -547,6 +549,7 @@ def _epoch(
     title = f"epoch {epoch + 1}/{recipe.epochs}"
     for step, batch in enumerate(tqdm(loader, desc=title, unit="batch", disable=None, leave=False)):
         pictures, along_x, along_y, labelled = (part.to(device) for part in batch)
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
         for group in optimizer.param_groups:
             group["lr"] = _rate(recipe, epoch + step / len(loader))
         with torch.autocast(device.partition(":")[0], torch.bfloat16, enabled=recipe.bfloat16):

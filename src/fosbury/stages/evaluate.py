@@ -33,8 +33,7 @@ def main() -> None:
     look = params.evaluate
     how = (dataset.skeleton, look.image_size, look.confidence, look.second_look, look.upright)
     models = {name: load_model(path, *how) for name, path in weights.items()}
-    told = params.model.boxes == "labels"
-    measured = measure(models, dataset, ROOT, params.data.stature_mm, params.evaluate.cap, labelled_boxes=told)
+    measured = measure(models, dataset, ROOT, params.data.stature_mm, params.evaluate.cap, boxes=model.boxes)
     before, after = measured["baseline"], measured["finetuned"]
     choices = choose_frames(dataset, after.evaluation)
     picture = montage(dataset, ROOT, (before.evaluation, before.poses), (after.evaluation, after.poses), choices)

@@ -28,8 +28,8 @@ def main() -> None:
     look = params.evaluate
     how = (dataset.skeleton, None, look.confidence, look.second_look, look.upright)
     models = {name: load_model(path, *how) for name, path in EXPORTED.items()}
-    told = params.model.boxes == "labels"
-    measured = measure(models, dataset, ROOT, params.data.stature_mm, params.evaluate.cap, joints, labelled_boxes=told)
+    stature, boxes = params.data.stature_mm, params.model.boxes
+    measured = measure(models, dataset, ROOT, stature, params.evaluate.cap, joints, boxes=boxes)
     evaluations = {name: each.evaluation for name, each in measured.items()}
     figures = [exported_headline(evaluation, name) for name, evaluation in evaluations.items()]
     write_json(HEADLINE, {name: value for part in figures for name, value in part.items()})

@@ -1,5 +1,11 @@
-"""Train the starter weights from scratch on upright pictures of the built-in athlete, and measure them."""
+"""Train starter weights from scratch on upright pictures of the built-in athlete, and measure them.
 
+    python -m fosbury.stages.starter models/starter/rtmpose
+
+The folder holds params.yaml, the recipe; weights, learning curves and figures are written beside it.
+"""
+
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,29 +13,29 @@ import numpy as np
 import yaml
 
 from fosbury.metrics.evaluation import evaluate
+from fosbury.models import backend, load_model
 from fosbury.models.predicting import predict_dataset
 from fosbury.models.recipe import Recipe
-from fosbury.models.yolo import YoloPose, finetune
 from fosbury.report.table import write_json
 from fosbury.skeleton import Skeleton
 from fosbury.stages.running import run
 from fosbury.synth.stills import write_stills, write_upright_clips
 
-HOME = Path("models/starter")
-WORK = HOME / ".work"
-
 
 def main() -> None:
-    values = yaml.safe_load((HOME / "params.yaml").read_text(encoding="utf-8"))
+    home = Path(sys.argv[1])
+    values = yaml.safe_load((home / "params.yaml").read_text(encoding="utf-8"))
     skeleton = Skeleton.from_mapping(yaml.safe_load(Path("conf/skeleton/coco17.yaml").read_text(encoding="utf-8")))
-    write_json(HOME / "metrics.json", measured(train(values, skeleton), values, skeleton))
+    weights = train(home, values, skeleton)
+    write_json(home / "metrics.json", measured(weights, home / ".work/clips", values, skeleton))
 
 
-def train(values: dict[str, Any], skeleton: Skeleton) -> Path:
+def train(home: Path, values: dict[str, Any], skeleton: Skeleton) -> Path:
     """Train one step after the other, each on pictures of its own."""
+    finetune = backend(values["backend"]).finetune
     weights = None
     for number, step in enumerate(values["steps"], start=1):
-        recipe, seed, folder = Recipe(**step["train"]), values["seed"] + number, WORK / f"{number}"
+        recipe, seed, folder = Recipe(**step["train"]), values["seed"] + number, home / f".work/{number}"
         stills = write_stills(
             folder / "stills",
             step["stills"] + values["val_stills"],
@@ -44,8 +50,8 @@ def train(values: dict[str, Any], skeleton: Skeleton) -> Path:
         weights = finetune(
             {"train": stills.where(~held), "val": stills.where(held)},
             weights,
-            HOME / "yolo11n-pose.pt" if last else folder / "model.pt",
-            HOME / f"curve{number}.csv",
+            home / f"{values['architecture']}.pt" if last else folder / "model.pt",
+            home / f"curve{number}.csv",
             folder,
             recipe,
             values["architecture"],
@@ -55,12 +61,12 @@ def train(values: dict[str, Any], skeleton: Skeleton) -> Path:
     return weights
 
 
-def measured(weights: Path, values: dict[str, Any], skeleton: Skeleton) -> dict[str, Any]:
+def measured(weights: Path, folder: Path, values: dict[str, Any], skeleton: Skeleton) -> dict[str, Any]:
     """Figures of the weights on approach runs that no step has seen."""
-    folder = WORK / "clips"
     clips = write_upright_clips(folder, values["test_clips"], values["test_seed"], (256, 256), 5, skeleton)
-    model = YoloPose(weights, image_size=values["test_image_size"])
-    figures = evaluate(clips, predict_dataset(model, clips, folder), ap=False).to_json()
+    model = load_model(weights, image_size=values["test_image_size"])
+    poses = predict_dataset(model, clips, folder, boxes="labels" if model.needs_boxes else None)
+    figures = evaluate(clips, poses, ap=False).to_json()
     return {
         "test_frames": figures["frames"],
         "pck20": figures["pck"]["0.2"],
