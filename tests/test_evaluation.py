@@ -335,11 +335,54 @@ def test_json_keeps_its_contract():
     assert written.keys() >= KEYS | {"oks_ap", "by_phase", "by_tilt", "by_joint"}
     for part in ("by_phase", "by_tilt", "by_joint"):
         for figures in written[part].values():
-            assert figures.keys() == KEYS
+            assert figures.keys() == KEYS | {"ci"}
             assert figures["pck"].keys() == {"0.05", "0.1", "0.2"}
     assert written["by_joint"]["nose"]["swapped"] is None
     assert 0 < written["oks_ap"] <= 1
     assert written["error_mm"] == round(written["error_mm"], 2)
+
+
+def clips_of(errors: dict[str, float], frames: int = 4) -> tuple[Dataset, list[list[Pose]]]:
+    """Clips in each of which every joint is off by so many pixels."""
+    base = jump()
+    frame = base.frames[0]
+    named = [(name, error) for name, error in errors.items() for _ in range(frames)]
+    dataset = replace(
+        base,
+        frames=tuple(
+            replace(frame, file_name=f"{name}/{place}.jpg", video=f"{name}.mp4", group=None)
+            for place, (name, _) in enumerate(named)
+        ),
+    )
+    poses = [guess(frame.people[0], frame.people[0].keypoints + np.array([0.0, error])) for _, error in named]
+    return dataset, [[pose] for pose in poses]
+
+
+def test_intervals_are_over_clips():
+    evaluation = evaluate(*clips_of({"a": 2.0, "b": 4.0, "c": 6.0, "d": 4.0, "e": 4.0}), ap=False)
+    assert len(set(evaluation.unit.tolist())) == 5
+    written = evaluation.to_json()
+    low, high = written["ci"]["error_mm"]
+    assert low < written["error_mm"] < high and written["ci"]["units"] == 5
+    assert low >= evaluation.error_mm.min() and high <= evaluation.error_mm.max()
+    more = evaluate(*clips_of({"a": 2.0, "b": 4.0, "c": 6.0, "d": 4.0, "e": 4.0}, frames=40), ap=False).to_json()
+    assert more["ci"]["error_mm"] == written["ci"]["error_mm"]  # more frames of the same clips tell nothing more
+    assert written["by_phase"].popitem()[1]["ci"]["error_mm"] == [low, high]
+
+
+def test_few_clips_and_one_clip_are_noted():
+    few = evaluate(*clips_of({"a": 2.0, "b": 4.0}), ap=False)
+    assert "2 clips, which are few" in few.notes[-1]
+    one = evaluate(*clips_of({"a": 2.0}), ap=False)
+    assert "4 frames of one clip" in one.notes[-1] and len(set(one.unit.tolist())) == 4
+    assert not any("intervals" in note for note in evaluate(*clips_of(dict.fromkeys("abcde", 1.0)), ap=False).notes)
+
+
+def test_missed_people_are_counted_once_in_an_interval():
+    dataset, poses = clips_of({"a": 2.0, "b": 2.0, "c": 2.0, "d": 2.0, "e": 2.0})
+    poses[0] = []
+    ends = evaluate(dataset, poses, ap=False).to_json()["ci"]["missed"]
+    assert ends[0] == 0.0 and 0 < ends[1] <= 0.25
 
 
 def test_nothing_to_measure_is_said_without_nan():

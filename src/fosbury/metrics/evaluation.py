@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fosbury.metrics.bootstrap import intervals, sums_by_unit
 from fosbury.metrics.error import capped_errors, swapped_joints
 from fosbury.metrics.match import match_boxes
 from fosbury.metrics.oks import oks_ap
@@ -29,6 +30,8 @@ PCK = (0.05, 0.1, 0.2)
 """Thresholds of PCK in trunk lengths."""
 
 UNLABELLED = "unlabelled"
+FEW = 5
+"""Units below which an interval is noted to be too narrow."""
 UPRIGHT = ("approach", "takeoff")
 
 
@@ -104,6 +107,8 @@ class Evaluation:
         Whether the person was missed.
     swapped : ndarray, shape (N,)
         1 on the wrong side, 0 not, NaN where it cannot be told.
+    unit : ndarray of int, shape (N,)
+        What an interval draws anew: the clip (or group, or picture) of the frame; the frame where all are of one clip.
     oks_ap : float or None
         None where it was not asked for or has no meaning.
     left_out : int
@@ -124,6 +129,7 @@ class Evaluation:
     error_trunk: np.ndarray
     missed: np.ndarray
     swapped: np.ndarray
+    unit: np.ndarray
     oks_ap: float | None = None
     left_out: int = 0
     notes: tuple[str, ...] = ()
@@ -151,36 +157,42 @@ class Evaluation:
             swapped=_mean(swap[np.isfinite(swap)]),
         )
 
-    def grouped(self, labels: np.ndarray, order: Sequence[str]) -> dict[str, Figures]:
-        """Sum up the rows by a label of each; groups without rows are left out.
+    def groups(self) -> dict[str, dict[str, np.ndarray]]:
+        """Masks (N,) of the rows of every part, those that have some.
 
-        Parameters
-        ----------
-        labels : ndarray of str, shape (N,)
-        order : sequence of str
-            The labels that count, in the order of the answer.
+        Returns
+        -------
+        dict of str to dict of str to ndarray
+            ``by_phase`` in the order of a jump, ``by_tilt`` by 30 degrees of trunk tilt (an edge belongs to the bin
+            above it), ``by_joint`` in the skeleton's order, ``by_visibility``.
         """
-        groups = {label: labels == label for label in order}
-        return {label: self.figures(rows) for label, rows in groups.items() if rows.any()}
+        names, seen = np.array(self.skeleton.joints), {VISIBLE: "visible", OCCLUDED: "occluded"}
+        labels = {
+            "by_phase": (self.phase, (*PHASES, UNLABELLED)),
+            "by_tilt": (tilt_bins(self.tilt, UNLABELLED), (*TILTS, UNLABELLED)),
+            "by_joint": (names[self.joint], tuple(names)),
+            "by_visibility": (np.where(self.visibility == VISIBLE, *seen.values()), tuple(seen.values())),
+        }
+        return {
+            part: {str(label): own == label for label in order if (own == label).any()}
+            for part, (own, order) in labels.items()
+        }
 
     def by_phase(self) -> dict[str, Figures]:
         """Figures of each phase, in the order of a jump, ``unlabelled`` last."""
-        return self.grouped(self.phase, (*PHASES, UNLABELLED))
+        return {label: self.figures(rows) for label, rows in self.groups()["by_phase"].items()}
 
     def by_tilt(self) -> dict[str, Figures]:
-        """Figures of each 30 degrees of trunk tilt (an edge belongs to the bin above it)."""
-        return self.grouped(tilt_bins(self.tilt, UNLABELLED), (*TILTS, UNLABELLED))
+        """Figures of each 30 degrees of trunk tilt."""
+        return {label: self.figures(rows) for label, rows in self.groups()["by_tilt"].items()}
 
     def by_joint(self) -> dict[str, Figures]:
         """Figures of each joint, in the skeleton's order."""
-        names = self.skeleton.joints
-        return self.grouped(np.array(names)[self.joint], names)
+        return {label: self.figures(rows) for label, rows in self.groups()["by_joint"].items()}
 
     def by_visibility(self) -> dict[str, Figures]:
         """Figures of visible and of occluded joints."""
-        names = {VISIBLE: "visible", OCCLUDED: "occluded"}
-        labels = np.where(self.visibility == VISIBLE, names[VISIBLE], names[OCCLUDED])
-        return self.grouped(labels, tuple(names.values()))
+        return {label: self.figures(rows) for label, rows in self.groups()["by_visibility"].items()}
 
     def frame_errors(self, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Mean error of each frame.
@@ -202,21 +214,60 @@ class Evaluation:
         frames = np.flatnonzero(count)
         return frames, total[frames] / count[frames]
 
+    def intervals(self, masks: Sequence[np.ndarray]) -> list[dict[str, Any]]:
+        """95 % intervals of the figures of several groups of rows, from one bootstrap over units.
+
+        Parameters
+        ----------
+        masks : sequence of ndarray of bool, shape (N,)
+
+        Returns
+        -------
+        list of dict
+            For each mask ``error_mm``, ``pck`` (by threshold), ``missed``, ``swapped``: low and high end, or None where
+            fewer than two units tell; ``units`` is how many there are.
+        """
+        rows = np.array(masks, dtype=bool).reshape(len(masks), len(self.joint)).T
+        people = np.zeros_like(rows)
+        for column, mask in enumerate(rows.T):
+            people[np.flatnonzero(mask)[np.unique(self.person[mask], return_index=True)[1]], column] = True
+        near = [(self.error_trunk <= threshold).astype(float) for threshold in PCK]
+        parts = [(self.error_mm, rows), *((each, rows) for each in near)]
+        parts += [(self.missed.astype(float), people), (self.swapped, rows)]
+        sums, counts = zip(*(sums_by_unit(self.unit, values, counted) for values, counted in parts), strict=True)
+        ends = intervals(np.hstack(sums), np.hstack(counts)).reshape(len(parts), len(masks), 2).swapaxes(0, 1)
+        units = np.count_nonzero(counts[0], axis=0)
+        return [
+            {
+                "units": int(unit),
+                "error_mm": _ends(end[0], 2),
+                "pck": {str(each): _ends(end[1 + place], 4) for place, each in enumerate(PCK)},
+                "missed": _ends(end[-2], 4),
+                "swapped": _ends(end[-1], 4),
+            }
+            for unit, end in zip(units, ends, strict=True)
+        ]
+
     def to_json(self) -> dict[str, Any]:
         """Return what ``fosbury evaluate --json`` writes."""
-        parts = {
-            "by_phase": self.by_phase(),
-            "by_tilt": self.by_tilt(),
-            "by_joint": self.by_joint(),
-            "by_visibility": self.by_visibility(),
-        }
+        groups = self.groups()
+        everything = np.ones(len(self.joint), dtype=bool)
+        ends = iter(self.intervals([everything, *(rows for part in groups.values() for rows in part.values())]))
         return {
             **self.figures().to_json(),
+            "ci": next(ends),
             "oks_ap": _rounded(self.oks_ap, 4),
             "left_out": self.left_out,
             "notes": list(self.notes),
-            **{part: {name: f.to_json() for name, f in groups.items()} for part, groups in parts.items()},
+            **{
+                part: {name: {**self.figures(rows).to_json(), "ci": next(ends)} for name, rows in masks.items()}
+                for part, masks in groups.items()
+            },
         }
+
+
+def _ends(ends: np.ndarray, digits: int) -> list[float] | None:
+    return [round(float(end), digits) for end in ends] if np.isfinite(ends).all() else None
 
 
 def _distinct(values: np.ndarray) -> int:
@@ -288,6 +339,7 @@ def evaluate(
     tilt = trunk_tilt(np.where(labelled[..., None], labels, np.nan), skeleton)
 
     who, joint = np.nonzero(counts & measurable[:, None])
+    unit, told = _units(dataset, owner[who])
     error_px = error[who, joint]
     left_out = int(np.count_nonzero(counts.any(axis=1) & ~measurable))
     return Evaluation(
@@ -303,10 +355,24 @@ def evaluate(
         error_trunk=error_px / (TRUNK_SHARE * height[who]),
         missed=~found[who],
         swapped=swapped[who, joint],
+        unit=unit,
         oks_ap=oks_ap(dataset, predictions, known) if ap else None,
         left_out=left_out,
-        notes=_notes(dataset, owner, counts, measurable, labelled, known),
+        notes=(*_notes(dataset, owner, counts, measurable, labelled, known), *told),
     )
+
+
+def _units(dataset: Dataset, frame: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Number of the unit of each row, and what is to be said of an interval over these."""
+    if not len(frame):
+        return np.zeros(0, dtype=int), []
+    names, unit = np.unique([dataset.frames[index].unit for index in frame.tolist()], return_inverse=True)
+    if len(names) == 1:
+        frames, unit = np.unique(frame, return_inverse=True)
+        said = "they say nothing of another clip, and are too narrow where frames follow each other"
+        return unit, [f"intervals are over the {len(frames)} frames of one clip: {said}"] if len(frames) > 1 else []
+    few = f"intervals are over {len(names)} clips, which are few: they are too narrow"
+    return unit, [few] if len(names) < FEW else []
 
 
 def _matched(dataset: Dataset, predictions: Sequence[Sequence[Pose]]) -> tuple[np.ndarray, np.ndarray]:
@@ -377,7 +443,9 @@ def headline(baseline: Evaluation, tuned: Evaluation) -> dict[str, float | int]:
     upright_before, upright_after = upright_figures(baseline), upright_figures(tuned)
     numbers = {
         "arch_error_mm": _rounded(after.error_mm, 2),
+        **_arch_ends(tuned, "arch_error_mm"),
         "arch_error_mm_baseline": _rounded(before.error_mm, 2),
+        **_arch_ends(baseline, "arch_error_mm_baseline"),
         "arch_pck10": _rounded(after.pck[0.1], 4),
         "arch_pck10_baseline": _rounded(before.pck[0.1], 4),
         "arch_missed": _rounded(after.missed, 4),
@@ -392,6 +460,11 @@ def headline(baseline: Evaluation, tuned: Evaluation) -> dict[str, float | int]:
         "test_frames": tuned.figures().frames,
     }
     return {name: number for name, number in numbers.items() if number is not None}
+
+
+def _arch_ends(evaluation: Evaluation, name: str) -> dict[str, float | None]:
+    low, high = evaluation.intervals([evaluation.phase == "arch"])[0]["error_mm"] or (None, None)
+    return {f"{name}_low": low, f"{name}_high": high}
 
 
 def exported_headline(exported: Evaluation, suffix: str) -> dict[str, float | int]:
@@ -411,6 +484,7 @@ def exported_headline(exported: Evaluation, suffix: str) -> dict[str, float | in
     arch = exported.figures(exported.phase == "arch")
     numbers = {
         "arch_error_mm": _rounded(arch.error_mm, 2),
+        **_arch_ends(exported, "arch_error_mm"),
         "arch_pck10": _rounded(arch.pck[0.1], 4),
         "arch_missed": _rounded(arch.missed, 4),
         "arch_swap": _rounded(arch.swapped, 4),

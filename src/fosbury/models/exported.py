@@ -160,6 +160,33 @@ def read_entries(given: Mapping[str, str], where: str | Path, skeleton: Skeleton
     return About(joints, licence, shape[1], _numbers(given.get("imgsz")), head)
 
 
+def skeleton_of(path: str | Path, joints: int, about: Mapping[str, Any], given: Skeleton | None) -> Skeleton:
+    """The joints of a checkpoint: what it says itself, else ``given``, else those of official weights.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, for messages.
+    joints : int
+        How many it predicts.
+    about : mapping
+        What this project wrote beside the weights; empty for others' files.
+    given : Skeleton, optional
+
+    Raises
+    ------
+    BadInput
+        If it names no joints and ``given`` does not fit.
+    """
+    if "skeleton" in about:
+        return Skeleton.from_mapping(about["skeleton"], where=str(path))
+    if given is not None and joints == len(OFFICIAL_JOINTS):
+        return given if list(given.match(OFFICIAL_JOINTS)) == list(range(joints)) else official_skeleton(given)
+    if given is not None and len(given) == joints:
+        return given
+    raise BadInput(path, f"predicts {joints} joints and does not name them", "name its skeleton (--skeleton)")
+
+
 def official_skeleton(other: Skeleton) -> Skeleton:
     """The skeleton of the official weights, with sigmas taken from ``other`` where it has the joint."""
     place = other.match(OFFICIAL_JOINTS)

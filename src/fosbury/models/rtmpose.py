@@ -32,7 +32,7 @@ from fosbury.media.files import check_file
 from fosbury.media.image import read_image
 from fosbury.models.batch_norm import reseat_batch_norms
 from fosbury.models.crop import PADDING, SPLIT, predict_crops
-from fosbury.models.exported import OFFICIAL_JOINTS, official_skeleton
+from fosbury.models.exported import skeleton_of
 from fosbury.models.machine import default_threads, usable_device
 from fosbury.models.recipe import Recipe, arch_repeats, run_key
 from fosbury.models.tensors import DAMAGED, only_tensors
@@ -232,7 +232,7 @@ def load_network(path: Path, skeleton: Skeleton | None = None) -> tuple[nn.Modul
         own = network.state_dict()
         if own.keys() == weights.keys() and all(own[name].shape == weights[name].shape for name in own):
             network.load_state_dict(weights)
-            return network.eval(), _skeleton_of(path, joints, about, skeleton), architecture
+            return network.eval(), skeleton_of(path, joints, about, skeleton), architecture
     raise BadInput(path, f"does not hold the weights of {', '.join(ARCHITECTURES)} at 256 x 192", mend)
 
 
@@ -275,16 +275,6 @@ def _statistic(owner: type, name: str) -> Any:
     if owner is not HistoryBuffer or name not in ("min", "max", "current", "mean"):
         raise pickle.UnpicklingError(f"getattr of {name!r} is not allowed")
     return getattr(owner, name)
-
-
-def _skeleton_of(path: Path, joints: int, about: Mapping[str, Any], given: Skeleton | None) -> Skeleton:
-    if "skeleton" in about:
-        return Skeleton.from_mapping(about["skeleton"], where=str(path))
-    if given is not None and joints == len(OFFICIAL_JOINTS):
-        return given if list(given.match(OFFICIAL_JOINTS)) == list(range(joints)) else official_skeleton(given)
-    if given is not None and len(given) == joints:
-        return given
-    raise BadInput(path, f"predicts {joints} joints and does not name them", "name its skeleton (--skeleton)")
 
 
 def save_network(weights: Mapping[str, torch.Tensor], architecture: str, path: Path, skeleton: Skeleton) -> None:

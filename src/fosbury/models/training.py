@@ -64,7 +64,7 @@ class Selection:
 
     def score(self, predictions: Sequence[Sequence[Pose]]) -> dict[str, float]:
         """``val_error_mm``, the less the better, and ``val_pck10`` of predictions on these frames."""
-        scores = evaluate(self.dataset, predictions, ap=False).to_json()
+        scores = evaluate(self.dataset, predictions, ap=False).figures().to_json()
         return {"val_error_mm": float(scores["error_mm"]), "val_pck10": float(scores["pck"]["0.1"])}
 
 

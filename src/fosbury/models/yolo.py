@@ -39,7 +39,7 @@ from fosbury.formats.yolo import write_yolo
 from fosbury.media.image import read_image
 from fosbury.models.answer import refuse_boxes
 from fosbury.models.batch_norm import reseat_batch_norms
-from fosbury.models.exported import OFFICIAL_JOINTS, official_skeleton
+from fosbury.models.exported import skeleton_of
 from fosbury.models.letterbox import Letterbox, network_input, predict_letterboxed
 from fosbury.models.machine import default_threads, usable_device
 from fosbury.models.recipe import Recipe, arch_repeats, run_key
@@ -95,7 +95,7 @@ class YoloPose:
         device: str | None = None,
     ):
         self.module, about = load_module(path)
-        self.skeleton = _skeleton_of(path, self.module, about, skeleton)
+        self.skeleton = skeleton_of(path, int(self.module.model[-1].kpt_shape[0]), about, skeleton)
         size = image_size or about.get("image_size") or 640
         self.input_size = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
         if any(side % STRIDE for side in self.input_size):
@@ -166,17 +166,6 @@ def load_module(path: Path) -> tuple[YoloModule, dict[str, Any]]:
     if not isinstance(module, YoloModule):
         raise BadInput(path, "holds no pose model", mend)
     return module.float().eval(), checkpoint.get("fosbury") or {}
-
-
-def _skeleton_of(path: Path, module: YoloModule, about: Mapping[str, Any], given: Skeleton | None) -> Skeleton:
-    count = int(module.model[-1].kpt_shape[0])
-    if "skeleton" in about:
-        return Skeleton.from_mapping(about["skeleton"], where=str(path))
-    if given is not None and count == len(OFFICIAL_JOINTS):
-        return given if list(given.match(OFFICIAL_JOINTS)) == list(range(count)) else official_skeleton(given)
-    if given is not None and len(given) == count:
-        return given
-    raise BadInput(path, f"predicts {count} joints and does not name them", "name its skeleton (--skeleton)")
 
 
 def save_module(module: YoloModule, path: Path, skeleton: Skeleton, image_size: int) -> None:

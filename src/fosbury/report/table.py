@@ -21,7 +21,7 @@ from fosbury.errors import BadInput
 EVERY = "all"
 CSV_FIGURES = (
     *("frames", "joints", "error_mm", "error_px", "error_trunk", "pck05", "pck10", "pck20"),
-    *("missed", "swapped"),
+    *("missed", "swapped", "error_mm_low", "error_mm_high"),
 )
 PARTS = {"phase": "by_phase", "joint": "by_joint", "tilt": "by_tilt"}
 
@@ -121,7 +121,15 @@ def csv_text(evaluations: Mapping[str, Mapping[str, Any]], part: str) -> str:
     for model, evaluation in evaluations.items():
         for name, figures in evaluation[PARTS[part]].items():
             pck = figures["pck"]
-            flat = {**figures, "pck05": pck["0.05"], "pck10": pck["0.1"], "pck20": pck["0.2"]}
+            low, high = figures["ci"]["error_mm"] or (None, None)
+            flat = {
+                **figures,
+                "error_mm_low": low,
+                "error_mm_high": high,
+                "pck05": pck["0.05"],
+                "pck10": pck["0.1"],
+                "pck20": pck["0.2"],
+            }
             writer.writerow([name, model, *(flat[column] for column in CSV_FIGURES)])
     return buffer.getvalue()
 

@@ -66,7 +66,8 @@ def measured(weights: Path, folder: Path, values: dict[str, Any], skeleton: Skel
     clips = write_upright_clips(folder, values["test_clips"], values["test_seed"], (256, 256), 5, skeleton)
     model = load_model(weights, image_size=values["test_image_size"])
     poses = predict_dataset(model, clips, folder, boxes="labels" if model.needs_boxes else None)
-    figures = evaluate(clips, poses, ap=False).to_json()
+    evaluation = evaluate(clips, poses, ap=False)
+    figures = evaluation.figures().to_json()
     return {
         "test_frames": figures["frames"],
         "pck20": figures["pck"]["0.2"],
@@ -74,7 +75,7 @@ def measured(weights: Path, folder: Path, values: dict[str, Any], skeleton: Skel
         "error_mm": figures["error_mm"],
         "missed": figures["missed"],
         "swapped": figures["swapped"],
-        "error_mm_by_joint": {joint: part["error_mm"] for joint, part in figures["by_joint"].items()},
+        "error_mm_by_joint": {joint: part.to_json()["error_mm"] for joint, part in evaluation.by_joint().items()},
     }
 
 
