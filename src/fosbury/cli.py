@@ -304,6 +304,42 @@ def evaluate(
 
 
 @app.command()
+def compare(
+    revisions: Annotated[
+        list[str],
+        typer.Argument(
+            help="Branches, tags, commits, experiments, or `workspace`; the others are compared with the first. "
+            "`main:baseline` (or `:onnx`, `:coreml`) is another model of it than the fine-tuned one."
+        ),
+    ],
+    common: Annotated[
+        bool, typer.Option("--common", help="Compare on the test frames that all have, where they differ.")
+    ] = False,
+    md: Annotated[bool, typer.Option("--md", help="Print Markdown, for a pull request.")] = False,
+    html_path: Annotated[Path | None, typer.Option("--html", help="Also write one HTML page to this file.")] = None,
+) -> None:
+    """Compare branches frame by frame: what differs, how sure that is, and where. No model is run, nothing checked out.
+
+    Example: `fosbury compare main my-branch`
+
+    What fine-tuning gained: `fosbury compare workspace:baseline workspace`
+    """
+    from fosbury.report.compare import compare as compare_sides
+    from fosbury.report.compare import load_side
+    from fosbury.report.compare_page import markdown, page, terminal
+    from fosbury.report.table import write_text
+
+    if len(revisions) < 2:
+        raise BadInput("fosbury compare", "was given one revision", "give two or more, such as main my-branch")
+    if len(set(revisions)) < len(revisions):
+        raise BadInput("fosbury compare", "was given a revision twice", "name each once")
+    comparison = compare_sides([load_side(each) for each in revisions], common)
+    typer.echo(markdown(comparison) if md else terminal(comparison))
+    if html_path is not None:
+        write_text(html_path, page(comparison))
+
+
+@app.command()
 def doctor() -> None:
     """Say what is installed, what is missing, and what that means.
 

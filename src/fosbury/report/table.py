@@ -26,13 +26,15 @@ CSV_FIGURES = (
 PARTS = {"phase": "by_phase", "joint": "by_joint", "tilt": "by_tilt"}
 
 
-def phase_rows(evaluations: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+def phase_rows(evaluations: Mapping[str, Mapping[str, Any]], ends: bool = True) -> tuple[list[str], list[list[str]]]:
     """Head and rows of the table by phase.
 
     Parameters
     ----------
     evaluations : mapping of str to mapping
         Name of the model -> ``Evaluation.to_json()``, the one that the others are compared with first.
+    ends : bool
+        Write the 95 % interval of each error behind it.
 
     Returns
     -------
@@ -54,17 +56,19 @@ def phase_rows(evaluations: Mapping[str, Mapping[str, Any]]) -> tuple[list[str],
             continue
         frames = max(part["frames"] for part in parts.values() if part)
         row = [phase, str(frames)]
-        row += [_error(parts[name], None if name == first else parts[first]) for name in names]
+        row += [_error(parts[name], None if name == first else parts[first], ends) for name in names]
         row += [_share(parts[name]["pck"]["0.1"] if parts[name] else None) for name in names]
         row += [_share(parts[name]["missed"] if parts[name] else None) for name in names]
         rows.append(row)
     return head, rows
 
 
-def _error(part: Mapping[str, Any] | None, reference: Mapping[str, Any] | None) -> str:
+def _error(part: Mapping[str, Any] | None, reference: Mapping[str, Any] | None, ends: bool) -> str:
     if part is None or part["error_mm"] is None:
         return "-"
     text = f"{part['error_mm']:.1f}"
+    if ends and part["ci"]["error_mm"]:
+        text += " [{:.0f}, {:.0f}]".format(*part["ci"]["error_mm"])
     if reference is None or not reference["error_mm"]:
         return text
     return f"{text} ({100 * (part['error_mm'] / reference['error_mm'] - 1):+.0f} %)"
@@ -77,9 +81,10 @@ def _share(value: float | None) -> str:
 def terminal_table(evaluations: Mapping[str, Mapping[str, Any]]) -> Table:
     """Return the table by phase for a terminal of 80 columns, the arch in bold; print it with a ``rich`` console.
 
-    PCK stands for the first two models only, and the share of missed athletes is left to the page.
+    PCK stands for the first two models only, and the share of missed athletes is left to the page; so are, of more than
+    two models, the intervals.
     """
-    head, rows = phase_rows(evaluations)
+    head, rows = phase_rows(evaluations, ends=len(evaluations) <= 2)
     shown = 2 + len(evaluations) + min(2, len(evaluations))
     title = "Joint error in mm-equivalents, and PCK@0.1 of the trunk, by phase"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
@@ -174,7 +179,8 @@ def table_page(evaluations: Mapping[str, Mapping[str, Any]]) -> str:
     text = "# Joint error by phase\n\n" + markdown_table(evaluations)
     text += (
         "\nMean error of all labelled joints in mm-equivalents (error in pixels / stature in pixels x stature), each "
-        "capped; a missed athlete costs the cap for every joint. In brackets: change against the first model. "
+        "capped; a missed athlete costs the cap for every joint. In square brackets its 95 % interval, from a "
+        "bootstrap over clips; in round ones the change against the first model. "
         "PCK@0.1: share of joints within a tenth of the trunk's length.\n"
     )
     notes = dict.fromkeys(note for each in evaluations.values() for note in each["notes"])

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from fosbury.config import load_params
 from fosbury.formats.coco import read_coco
+from fosbury.formats.predictions import write_predictions
 from fosbury.metrics.evaluation import headline
 from fosbury.models import load_model
 from fosbury.models.predicting import measure
@@ -24,7 +25,7 @@ ROOT = Path()
 
 
 def main() -> None:
-    """Measure both models and write metrics/, the CSVs for plots and the montage."""
+    """Measure both models and write metrics/, the CSVs for plots, the predictions and the montage."""
     params = load_params()
     model = params.model
     start = verified(model.weights, model.sha256, model.name, model.url)
@@ -41,6 +42,7 @@ def main() -> None:
     write_json(METRICS / "summary.json", headline(before.evaluation, after.evaluation))
     write_json(METRICS / "evaluation.json", evaluations)
     write_csvs(METRICS, evaluations)
+    write_predictions(METRICS / "predictions.npz", dataset, {name: each.poses for name, each in measured.items()})
     write_montage(MONTAGE, picture)
     Console().print(terminal_table(evaluations))
 

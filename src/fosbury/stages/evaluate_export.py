@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fosbury.config import load_params
 from fosbury.formats.coco import read_coco
+from fosbury.formats.predictions import write_predictions
 from fosbury.metrics.evaluation import exported_headline
 from fosbury.models import load_model
 from fosbury.models.predicting import measure
@@ -16,12 +17,13 @@ TEST = Path("data/dataset/test.json")
 EXPORTED = {"onnx": Path("models/exported/model.onnx"), "coreml": Path("models/exported/model.mlpackage")}
 EVALUATION = Path("metrics/evaluation.json")
 HEADLINE = Path("metrics/export.json")
+PREDICTIONS = Path("metrics/export_predictions.npz")
 WHOLE = Path("metrics/export_evaluation.json")
 ROOT = Path()
 
 
 def main() -> None:
-    """Measure the exported files and write metrics/export.json and metrics/export_evaluation.json."""
+    """Measure the exported files and write metrics/export.json, metrics/export_evaluation.json and predictions."""
     params = load_params()
     dataset = read_coco(TEST, params.pose_skeleton)
     joints = list(read_json(EVALUATION)["finetuned"]["by_joint"])
@@ -33,6 +35,7 @@ def main() -> None:
     evaluations = {name: each.evaluation for name, each in measured.items()}
     figures = [exported_headline(evaluation, name) for name, evaluation in evaluations.items()]
     write_json(HEADLINE, {name: value for part in figures for name, value in part.items()})
+    write_predictions(PREDICTIONS, dataset, {name: each.poses for name, each in measured.items()})
     write_json(WHOLE, {name: evaluation.to_json() for name, evaluation in evaluations.items()})
 
 

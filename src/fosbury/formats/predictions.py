@@ -1,0 +1,108 @@
+"""Predicted poses of labelled frames in one small file (NumPy's .npz), so that models are compared without being run
+again.
+
+For each model ``NAME/frame`` (P,) tells which of ``files`` a pose is of, with ``NAME/keypoints`` (P, K, 2) in pixels,
+``NAME/confidence`` (P, K), ``NAME/box`` (P, 4) and ``NAME/score`` (P,), all in float32. Nothing in it is ever
+unpickled, and the same poses give the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fosbury.errors import BadInput
+from fosbury.pose import Dataset, Pose
+
+PARTS = ("keypoints", "confidence", "box", "score")
+MEND = "run 'dvc repro' to make it again"
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What models predicted on the same frames.
+
+    Attributes
+    ----------
+    joints : tuple of str
+        Names, in the order of the keypoints.
+    files : tuple of str
+        Frames, by ``file_name``.
+    models : dict of str to list of list of Pose
+        For each model the poses of each frame.
+    """
+
+    joints: tuple[str, ...]
+    files: tuple[str, ...]
+    models: dict[str, list[list[Pose]]]
+
+
+def write_predictions(path: Path, dataset: Dataset, models: Mapping[str, Sequence[Sequence[Pose]]]) -> None:
+    """Write the poses of every model on the frames of a data set.
+
+    Parameters
+    ----------
+    path : Path
+    dataset : Dataset
+    models : mapping of str to sequence of sequence of Pose
+        For each model the poses of each frame, in the joints of the data set.
+    """
+    joints = len(dataset.skeleton)
+    shapes = {"keypoints": (-1, joints, 2), "confidence": (-1, joints), "box": (-1, 4), "score": (-1,)}
+    arrays: dict[str, np.ndarray] = {
+        "joints": np.array(dataset.skeleton.joints, dtype=str),
+        "files": np.array([frame.file_name for frame in dataset.frames], dtype=str),
+        "models": np.array(list(models), dtype=str),
+    }
+    for name, frames in models.items():
+        poses = [pose for found in frames for pose in found]
+        owner = np.repeat(np.arange(len(frames)), [len(found) for found in frames])
+        arrays[f"{name}/frame"] = owner.astype(np.int32)
+        for part in PARTS:
+            values = np.array([getattr(pose, part) for pose in poses], dtype=np.float32)
+            arrays[f"{name}/{part}"] = values.reshape(shapes[part])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.part")
+    with draft.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+    draft.replace(path)
+
+
+def read_predictions(content: bytes | Path, where: str | Path | None = None) -> Predictions:
+    """Read poses back.
+
+    Parameters
+    ----------
+    content : bytes or Path
+    where : str or Path, optional
+        What to call it in a message.
+
+    Raises
+    ------
+    BadInput
+        If it is absent or no such file.
+    """
+    where = where or (content if isinstance(content, Path) else "predictions")
+    try:
+        data = content.read_bytes() if isinstance(content, Path) else content
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            files = tuple(arrays["files"].tolist())
+            models = {name: _poses(arrays, name, len(files)) for name in arrays["models"].tolist()}
+            return Predictions(tuple(arrays["joints"].tolist()), files, models)
+    except FileNotFoundError:
+        raise BadInput(where, "is not there", MEND) from None
+    except (ValueError, KeyError, IndexError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise BadInput(where, "does not hold predictions that can be read", MEND) from error
+
+
+def _poses(arrays: Mapping[str, np.ndarray], name: str, frames: int) -> list[list[Pose]]:
+    found: list[list[Pose]] = [[] for _ in range(frames)]
+    parts = (arrays[f"{name}/{part}"].astype(float) for part in PARTS)
+    for frame, keypoints, confidence, box, score in zip(arrays[f"{name}/frame"], *parts, strict=True):
+        found[frame].append(Pose(keypoints, confidence, box, float(score)))
+    return found

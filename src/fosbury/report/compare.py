@@ -1,0 +1,218 @@
+"""Git branches, tags and DVC experiments beside each other, from what their pipelines left in the cache: no checkout,
+no model is run again."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import dvc.api
+import numpy as np
+import yaml
+from dvc.exceptions import DvcException
+from dvc.scm import SCMError
+
+from fosbury.errors import BadInput
+from fosbury.formats.coco import read_coco
+from fosbury.formats.predictions import Predictions, read_predictions
+from fosbury.metrics.evaluation import Evaluation, evaluate
+from fosbury.metrics.paired import Verdict, verdicts
+from fosbury.pose import Dataset, Frame
+from fosbury.skeleton import Skeleton
+
+WORKSPACE = "workspace"
+TUNED = "finetuned"
+LABELS = "data/dataset/test.json"
+PREDICTIONS = {"metrics/predictions.npz": ("baseline", TUNED), "metrics/export_predictions.npz": ("onnx", "coreml")}
+MODELS = tuple(model for models in PREDICTIONS.values() for model in models)
+CHANGED = 5  # frames that are named, on each side
+UNTOLD = ("conf_digest",)  # a digest of what the other parameters say
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One model of one revision.
+
+    Attributes
+    ----------
+    name : str
+        As it was asked for: ``main``, or ``main:baseline``.
+    params : dict of str to Any
+        params.yaml, flat.
+    test : Dataset
+    predictions : Predictions
+        Of this model only.
+    """
+
+    name: str
+    params: dict[str, Any]
+    test: Dataset
+    predictions: Predictions
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Revisions on the same test frames, the first being what the others are compared with.
+
+    Attributes
+    ----------
+    names : tuple of str
+    params : dict of str to list
+        Parameters that differ, with the value of each revision (None where it has none).
+    test : Dataset
+    evaluations : tuple of Evaluation
+    verdicts : dict of str to list of Verdict
+        For each revision but the first.
+    notes : tuple of str
+    """
+
+    names: tuple[str, ...]
+    params: dict[str, list[Any]]
+    test: Dataset
+    evaluations: tuple[Evaluation, ...]
+    verdicts: dict[str, list[Verdict]]
+    notes: tuple[str, ...]
+
+    def changed_frames(self, name: str) -> list[tuple[Frame, float, float]]:
+        """Frames whose mean error in mm-equivalents moved most against the first revision: those that gained most, then
+        those that lost most, with both errors."""
+        first, other = self.evaluations[0], self.evaluations[self.names.index(name)]
+        frames, before = first.frame_errors()
+        _, after = other.frame_errors()
+        order = np.argsort(after - before, kind="stable")
+        gained = [place for place in order[:CHANGED] if after[place] < before[place]]
+        lost = [place for place in order[::-1][:CHANGED] if after[place] > before[place]]
+        return [(self.test.frames[frames[at]], float(before[at]), float(after[at])) for at in (*gained, *lost)]
+
+
+def load_side(asked: str, repository: Path = Path()) -> Side:
+    """Read what one revision measured.
+
+    Parameters
+    ----------
+    asked : str
+        A git revision, the name of a DVC experiment or ``workspace``, with ``:baseline``, ``:onnx`` or ``:coreml`` for
+        another than the fine-tuned model.
+    repository : Path
+
+    Raises
+    ------
+    BadInput
+        If there is no such revision or model, or its results are not in the cache.
+    """
+    revision, _, model = asked.partition(":")
+    model = model or TUNED
+    if model not in MODELS:
+        raise BadInput(asked, f"names the model '{model}'", f"choose one of {', '.join(MODELS)}")
+    path = next(path for path, models in PREDICTIONS.items() if model in models)
+    params = yaml.safe_load(_read("params.yaml", revision, repository))
+    try:
+        skeleton = Skeleton.from_mapping(params["skeleton"], where=f"params.yaml of {revision}")
+    except (KeyError, TypeError):
+        raise BadInput(f"params.yaml of {revision}", "names no skeleton", "name a revision of this project") from None
+    with tempfile.TemporaryDirectory() as folder:
+        labels = Path(folder) / "test.json"
+        labels.write_bytes(_read(LABELS, revision, repository))
+        test = read_coco(labels, skeleton)
+    predictions = read_predictions(_read(path, revision, repository), f"{path} of {revision}")
+    if model not in predictions.models or predictions.files != tuple(frame.file_name for frame in test.frames):
+        raise BadInput(f"{path} of {revision}", "does not belong to its labels", "run 'dvc repro' there again")
+    own = replace(predictions, models={model: predictions.models[model]})
+    return Side(asked, _flat(params), test, own)
+
+
+def _read(path: str, revision: str, repository: Path) -> bytes:
+    if revision == WORKSPACE:
+        try:
+            return (repository / path).read_bytes()
+        except OSError:
+            raise BadInput(path, "is not in the workspace", "run 'dvc repro'") from None
+    try:
+        return dvc.api.read(path, repo=str(repository), rev=revision, mode="rb")
+    except SCMError:
+        mend = "name a branch, a tag, a commit or an experiment ('dvc exp show' lists them)"
+        raise BadInput(revision, "is no revision of this repository", mend) from None
+    except (DvcException, FileNotFoundError):
+        fetch = f"dvc fetch --all-branches --all-tags {path}"
+        mend = f"run '{fetch}', or 'dvc repro' on that revision"
+        raise BadInput(revision, f"its {path} is not in the cache", mend) from None
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{before}{name}.") if isinstance(value, Mapping) else {f"{before}{name}": value}
+    return flat
+
+
+def compare(sides: Sequence[Side], common: bool = False) -> Comparison:
+    """Compare models on the same frames, joint by joint.
+
+    Parameters
+    ----------
+    sides : sequence of Side
+        At least two; the first is what the others are compared with.
+    common : bool
+        Take the frames that all have, where they were tested on different ones.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    BadInput
+        If they were tested on different frames or joints.
+    """
+    first = sides[0]
+    for side in sides[1:]:
+        if side.test.skeleton.joints != first.test.skeleton.joints:
+            raise BadInput(side.name, f"has other joints than {first.name}", "compare runs of one skeleton")
+    labels = [{frame.file_name: _label(frame) for frame in side.test.frames} for side in sides]
+    shared = {name for name, label in labels[0].items() if all(other.get(name) == label for other in labels[1:])}
+    notes = []
+    if any(len(own) != len(shared) for own in labels):
+        for side, own in zip(sides[1:], labels[1:], strict=True):
+            if not common and own != labels[0]:
+                counts = f"{len(first.test)} and {len(side.test)}, {len(shared)} of them common to all"
+                mend = "give '--common' to compare on these" if shared else "test them on the same frames"
+                raise BadInput(side.name, f"was tested on other frames ({counts})", mend)
+        if not shared:
+            raise BadInput(first.name, "shares no test frame with the others", "test them on the same frames")
+        notes.append(f"compared on the {len(shared)} frames that all were tested on, of {len(first.test)}")
+    test = first.test.where([frame.file_name in shared for frame in first.test.frames])
+    poses = []
+    for side in sides:
+        place = {name: index for index, name in enumerate(side.predictions.files)}
+        (found,) = side.predictions.models.values()
+        poses.append([found[place[frame.file_name]] for frame in test.frames])
+    known = np.ones(len(test.skeleton), dtype=bool)
+    for found in poses:
+        there = [np.isfinite(pose.keypoints).all(axis=1) for frame in found for pose in frame]
+        known &= np.any(there, axis=0) if there else True
+    settings = {name: first.params.get(name) for name in ("data.stature_mm", "evaluate.cap")}
+    measured = [evaluate(test, found, settings["data.stature_mm"], settings["evaluate.cap"], known) for found in poses]
+    names = tuple(side.name for side in sides)
+    return Comparison(
+        names,
+        _differing([side.params for side in sides]),
+        test,
+        tuple(measured),
+        {name: verdicts(measured[0], own) for name, own in zip(names[1:], measured[1:], strict=True)},
+        (*notes, *measured[0].notes),
+    )
+
+
+def _label(frame: Frame) -> str:
+    people = [(person.keypoints.round(3).tolist(), person.visibility.tolist()) for person in frame.people]
+    return json.dumps([frame.width, frame.height, frame.unit, people])
+
+
+def _differing(params: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    names = sorted({name for own in params for name in own} - set(UNTOLD))
+    values = {name: [own.get(name) for own in params] for name in names}
+    return {name: given for name, given in values.items() if any(value != given[0] for value in given)}

@@ -1,0 +1,170 @@
+"""A comparison as people read it: in the terminal, as Markdown for a pull request, as one HTML page."""
+
+from __future__ import annotations
+
+import html
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from fosbury.metrics.evaluation import Evaluation
+from fosbury.metrics.paired import Verdict, sentence
+from fosbury.report.compare import Comparison
+
+PARTS = {"by_phase": "phase", "by_tilt": "trunk tilt", "by_joint": "joint", "by_visibility": "visibility"}
+READ = (
+    "Errors are mm-equivalents; a difference below 0 means that the revision is better than the first one. Square "
+    "brackets: 95 % interval of a bootstrap over clips. p: of exchanging the two clip by clip, raised for the number "
+    "of rows of a table (Holm). A row is told only where the interval leaves 0 out and p is below 0.05."
+)
+STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem;color:#111;background:#fff}"
+    "div{overflow-x:auto}table{border-collapse:collapse;margin:.5rem 0 1.5rem}"
+    "td,th{border-bottom:1px solid #999;padding:.2rem .7rem;text-align:right;white-space:nowrap}"
+    "td:first-child,th:first-child{text-align:left}"
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A title, sentences, and a table (which may be empty)."""
+
+    title: str
+    text: tuple[str, ...] = ()
+    head: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+def sections(comparison: Comparison) -> list[Section]:
+    """What is to be said of a comparison, in order."""
+    first, names = comparison.names[0], comparison.names
+    found = [
+        Section(f"{' against '.join((', '.join(names[1:]), first))}", (*_headlines(comparison), *comparison.notes))
+    ]
+    rows = [(name, *(_value(value) for value in values)) for name, values in comparison.params.items()]
+    if rows:
+        found.append(Section("Parameters that differ", (), ("parameter", *names), tuple(rows)))
+    else:
+        found.append(Section("Parameters that differ", ("none",)))
+    figures = tuple(_figures(name, own) for name, own in zip(names, comparison.evaluations, strict=True))
+    head = ("", "arch mm", "upright mm", "all mm", "arch PCK@0.1", "arch missed", "arch swapped", "OKS-AP")
+    found.append(Section("Figures", (), head, figures))
+    for name, verdicts in comparison.verdicts.items():
+        for part, title in PARTS.items():
+            own = [verdict for verdict in verdicts if verdict.part == part]
+            head = (title, "frames", "clips", first, name, "difference", "P(better)", "p", "told")
+            if own:
+                found.append(Section(f"{name} against {first}, by {title}", (), head, tuple(map(_row, own))))
+        changed = comparison.changed_frames(name)
+        rows = [(f.file_name, f.phase or "-", f"{a:.0f}", f"{b:.0f}", f"{b - a:+.0f}") for f, a, b in changed]
+        head = ("frame", "phase", first, name, "difference")
+        if rows:
+            found.append(Section(f"Frames that changed most, {name} against {first}", (), head, tuple(rows)))
+    return [*found, Section("How to read this", (READ,))]
+
+
+def _headlines(comparison: Comparison) -> list[str]:
+    said = []
+    for name, verdicts in comparison.verdicts.items():
+        arch = next((verdict for verdict in verdicts if verdict.name == "arch"), None)
+        for where, verdict in (("arch", arch), ("all frames", verdicts[0])):
+            if verdict is not None:
+                said.append(f"{where}: {sentence(verdict, comparison.names[0], name)}")
+    return said
+
+
+def _figures(name: str, evaluation: Evaluation) -> tuple[str, ...]:
+    arch, upright = evaluation.phase == "arch", np.isin(evaluation.phase, ("approach", "takeoff"))
+    masks = [arch, upright, np.ones(len(arch), dtype=bool)]
+    ends = evaluation.intervals(masks)
+    figures = [evaluation.figures(mask) for mask in masks]
+    errors = [_ended(own.error_mm, end["error_mm"], 1) for own, end in zip(figures, ends, strict=True)]
+    shares = [
+        _ended(figures[0].pck[0.1], ends[0]["pck"]["0.1"], 3),
+        _ended(figures[0].missed, ends[0]["missed"], 3),
+        _ended(figures[0].swapped, ends[0]["swapped"], 3),
+    ]
+    return (name, *errors, *shares, "-" if evaluation.oks_ap is None else f"{evaluation.oks_ap:.3f}")
+
+
+def _ended(value: float, ends: Sequence[float] | None, digits: int) -> str:
+    if not np.isfinite(value):
+        return "-"
+    text = f"{value:.{digits}f}"
+    return text if ends is None else f"{text} [{ends[0]:.{max(0, digits - 1)}f}, {ends[1]:.{max(0, digits - 1)}f}]"
+
+
+def _row(verdict: Verdict) -> tuple[str, ...]:
+    difference = verdict.difference
+    counts = (verdict.name, str(verdict.frames), str(verdict.units))
+    errors = (f"{verdict.before:.1f}", f"{verdict.after:.1f}")
+    if verdict.units < 2:
+        return (*counts, *errors, f"{difference.mean:+.1f}", "-", "-", "one clip")
+    size = f"{difference.mean:+.1f} [{difference.low:+.1f}, {difference.high:+.1f}]"
+    told = ("better" if difference.mean < 0 else "worse") if verdict.told else "no"
+    return (*counts, *errors, size, f"{difference.better:.2f}", f"{verdict.p_holm:.3g}", told)
+
+
+def _value(value: Any) -> str:
+    return "-" if value is None else str(value)
+
+
+def terminal(comparison: Comparison, width: int = 140) -> str:
+    """Return the comparison as tables of text."""
+    console = Console(file=io.StringIO(), width=width, highlight=False)
+    for section in sections(comparison):
+        console.print(f"\n[bold]{section.title}[/bold]", markup=True)
+        for line in section.text:
+            console.print(line, markup=False)
+        if section.head:
+            table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
+            for column, name in enumerate(section.head):
+                table.add_column(name, justify="right" if column else "left", no_wrap=True)
+            for row in section.rows:
+                table.add_row(*[cell.replace("[", "\\[") for cell in row])
+            console.print(table)
+    return console.file.getvalue()
+
+
+def markdown(comparison: Comparison) -> str:
+    """Return the comparison as Markdown."""
+    lines = []
+    for place, section in enumerate(sections(comparison)):
+        lines += [f"{'#' * (2 if place == 0 else 3)} {section.title}", ""]
+        for line in section.text:
+            lines += [f"- {line}" if len(section.text) > 1 else line]
+        if section.head:
+            lines += [_bar(section.head), _bar(("---", *["---:"] * (len(section.head) - 1))), *map(_bar, section.rows)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _bar(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def page(comparison: Comparison) -> str:
+    """Return the comparison as one HTML page that needs nothing else."""
+    parts = []
+    for place, section in enumerate(sections(comparison)):
+        tag = "h1" if place == 0 else "h2"
+        parts.append(f"<{tag}>{html.escape(section.title)}</{tag}>")
+        parts += [f"<p>{html.escape(line)}</p>" for line in section.text]
+        if section.head:
+            rows = [_cells("th", section.head), *(_cells("td", row) for row in section.rows)]
+            parts.append(f"<div><table>{''.join(rows)}</table></div>")
+    head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><style>{STYLE}</style>"
+    title = html.escape(" against ".join(comparison.names[::-1]))
+    return (
+        f"<!doctype html><html lang=en><head>{head}<title>{title}</title></head><body>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _cells(tag: str, cells: Sequence[str]) -> str:
+    return f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in cells)}</tr>"
