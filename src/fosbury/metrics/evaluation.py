@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from fosbury.metrics.bootstrap import intervals, sums_by_unit
+from fosbury.metrics.calibration import reliability
 from fosbury.metrics.error import capped_errors, swapped_joints
 from fosbury.metrics.match import match_boxes
 from fosbury.metrics.oks import oks_ap
 from fosbury.metrics.stature import TRUNK_SHARE, athletes, pixel_stature
+from fosbury.metrics.taxonomy import GOOD, JITTER, KINDS, kinds
 from fosbury.pose import OCCLUDED, PHASES, TILTS, VISIBLE, Dataset, Pose, tilt_bins, trunk_tilt
 from fosbury.skeleton import Skeleton
 
@@ -30,6 +32,7 @@ PCK = (0.05, 0.1, 0.2)
 """Thresholds of PCK in trunk lengths."""
 
 UNLABELLED = "unlabelled"
+EVERY = "all"
 FEW = 5
 """Units below which an interval is noted to be too narrow."""
 UPRIGHT = ("approach", "takeoff")
@@ -109,6 +112,10 @@ class Evaluation:
         1 on the wrong side, 0 not, NaN where it cannot be told.
     unit : ndarray of int, shape (N,)
         What an interval draws anew: the clip (or group, or picture) of the frame; the frame where all are of one clip.
+    kind : ndarray of str, shape (N,)
+        One of ``taxonomy.KINDS``.
+    confidence : ndarray, shape (N,)
+        Of the model in the joint; NaN where it gave none.
     oks_ap : float or None
         None where it was not asked for or has no meaning.
     left_out : int
@@ -130,6 +137,8 @@ class Evaluation:
     missed: np.ndarray
     swapped: np.ndarray
     unit: np.ndarray
+    kind: np.ndarray
+    confidence: np.ndarray
     oks_ap: float | None = None
     left_out: int = 0
     notes: tuple[str, ...] = ()
@@ -214,6 +223,35 @@ class Evaluation:
         frames = np.flatnonzero(count)
         return frames, total[frames] / count[frames]
 
+    def kinds(self, rows: np.ndarray) -> dict[str, dict[str, float]]:
+        """Share of each kind of mistake among the rows of a mask, and the part of the mean error that it makes."""
+        total = np.count_nonzero(rows)
+        return {
+            kind: {
+                "share": round(float(np.mean(self.kind[rows] == kind)), 4),
+                "cost_mm": round(float(self.error_mm[rows & (self.kind == kind)].sum() / total), 2),
+            }
+            for kind in KINDS
+            if total
+        }
+
+    def reliability(self, rows: np.ndarray) -> dict[str, Any]:
+        """How the confidence in the joints of a mask that were found compares with the share of them that is right.
+
+        A joint is right when it is ``good`` or ``jitter``: a keypoint similarity of 0.5 or more.
+        """
+        told = rows & np.isfinite(self.confidence)
+        found = reliability(self.confidence[told], np.isin(self.kind[told], (GOOD, JITTER)))
+        bins = zip(found.count.tolist(), found.confidence.tolist(), found.right.tolist(), strict=True)
+        return {
+            "ece": _rounded(found.error, 4),
+            "joints": int(np.count_nonzero(told)),
+            "bins": [
+                {"joints": count, "confidence": _rounded(sure, 4), "right": _rounded(right, 4)}
+                for count, sure, right in bins
+            ],
+        }
+
     def intervals(self, masks: Sequence[np.ndarray]) -> list[dict[str, Any]]:
         """95 % intervals of the figures of several groups of rows, from one bootstrap over units.
 
@@ -259,6 +297,11 @@ class Evaluation:
             "oks_ap": _rounded(self.oks_ap, 4),
             "left_out": self.left_out,
             "notes": list(self.notes),
+            "kinds": {EVERY: self.kinds(everything), **{n: self.kinds(rows) for n, rows in groups["by_phase"].items()}},
+            "calibration": {
+                EVERY: self.reliability(everything),
+                **{name: self.reliability(rows) for name, rows in groups["by_phase"].items() if name == "arch"},
+            },
             **{
                 part: {name: {**self.figures(rows).to_json(), "ci": next(ends)} for name, rows in masks.items()}
                 for part, masks in groups.items()
@@ -328,7 +371,7 @@ def evaluate(
     visibility = np.array([person.visibility for person in people], dtype=np.uint8).reshape(-1, joints)
     labelled = visibility > 0
     counts = labelled & known
-    predicted, found = _matched(dataset, predictions)
+    predicted, confidence, found = _matched(dataset, predictions)
 
     height = pixel_stature(labels, labelled, athletes(dataset), skeleton.limbs)
     measurable = np.isfinite(height)
@@ -337,6 +380,9 @@ def evaluate(
     stature = np.array([frame.stature_mm or stature_mm for frame in dataset.frames], dtype=float)[owner]
     phase = np.array([frame.phase or UNLABELLED for frame in dataset.frames], dtype=str)
     tilt = trunk_tilt(np.where(labelled[..., None], labels, np.nan), skeleton)
+
+    area = np.array([person.area for person in people], dtype=float)
+    named = kinds(predicted, labels, labelled, area, skeleton.sigmas, owner)
 
     who, joint = np.nonzero(counts & measurable[:, None])
     unit, told = _units(dataset, owner[who])
@@ -356,6 +402,8 @@ def evaluate(
         missed=~found[who],
         swapped=swapped[who, joint],
         unit=unit,
+        kind=named[who, joint],
+        confidence=confidence[who, joint],
         oks_ap=oks_ap(dataset, predictions, known) if ap else None,
         left_out=left_out,
         notes=(*_notes(dataset, owner, counts, measurable, labelled, known), *told),
@@ -375,11 +423,12 @@ def _units(dataset: Dataset, frame: np.ndarray) -> tuple[np.ndarray, list[str]]:
     return unit, [few] if len(names) < FEW else []
 
 
-def _matched(dataset: Dataset, predictions: Sequence[Sequence[Pose]]) -> tuple[np.ndarray, np.ndarray]:
-    """Predicted joints (P, K, 2) of every labelled person, NaN where missed; mask (P,) of those found."""
+def _matched(dataset: Dataset, predictions: Sequence[Sequence[Pose]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Predicted joints (P, K, 2) of every labelled person and their confidence (P, K), NaN where missed; mask (P,) of
+    the people found."""
     joints = len(dataset.skeleton)
-    nobody = np.full((joints, 2), np.nan)
-    rows, found = [], []
+    nobody = np.full((joints, 2), np.nan), np.full(joints, np.nan)
+    rows, sure, found = [], [], []
     for frame, poses in zip(dataset.frames, predictions, strict=True):
         for pose in poses:
             if pose.keypoints.shape != (joints, 2):
@@ -387,9 +436,12 @@ def _matched(dataset: Dataset, predictions: Sequence[Sequence[Pose]]) -> tuple[n
         boxes = np.array([person.box for person in frame.people], dtype=float).reshape(-1, 4)
         offers = np.array([pose.box for pose in poses], dtype=float).reshape(-1, 4)
         for choice in match_boxes(boxes, offers):
-            rows.append(poses[choice].keypoints if choice >= 0 else nobody)
+            keypoints, confidence = (poses[choice].keypoints, poses[choice].confidence) if choice >= 0 else nobody
+            rows.append(keypoints)
+            sure.append(np.where(np.isfinite(keypoints).all(axis=-1), confidence, np.nan))
             found.append(choice >= 0)
-    return np.array(rows, dtype=float).reshape(-1, joints, 2), np.array(found, dtype=bool)
+    points = np.array(rows, dtype=float).reshape(-1, joints, 2)
+    return points, np.array(sure, dtype=float).reshape(-1, joints), np.array(found, dtype=bool)
 
 
 def _notes(

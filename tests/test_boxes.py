@@ -1,0 +1,124 @@
+"""Where a top-down model looks when nobody tells it: a search of the picture, then along the clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fosbury.errors import BadInput
+from fosbury.metrics.match import box_iou
+from fosbury.models import load_model
+from fosbury.models.boxes import Looker, box_of, search, windows
+from fosbury.models.predicting import predict_dataset
+from fosbury.pose import Frame, Pose
+from fosbury.skeleton import Skeleton
+from fosbury.synth.stills import write_upright_clips
+
+STARTER = Path(__file__).parents[1] / "models/starter/rtmpose/rtmpose-t.pt"
+CORNERS = Skeleton.from_mapping({"name": "corners", "joints": ["a", "b"], "sigmas": {"a": 0.1, "b": 0.1}})
+
+
+class Blob:
+    """Finds the corners of what is bright in and around a box; surer of what fills it, unsure of what is cut off."""
+
+    skeleton, input_size, licence, needs_boxes = CORNERS, (64, 48), "Apache-2.0", True
+
+    def __init__(self):
+        self.asked = 0
+
+    def predict(self, images, boxes=None):
+        self.asked += sum(len(found) for found in boxes)
+        return [[self._look(image, box) for box in found] for image, found in zip(images, boxes, strict=True)]
+
+    def _look(self, image, box) -> Pose:
+        middle, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) * 0.625
+        size = np.array(image.shape[1::-1])
+        (x1, y1), (x2, y2) = (np.clip(middle + sign * half, 0, size).astype(int) for sign in (-1, 1))
+        window = image[y1:y2, x1:x2, 0] > 127
+        rows, columns = np.nonzero(window)
+        if not len(rows):
+            return Pose(box.reshape(2, 2), np.full(2, 0.01), box, 0.01)
+        corners = np.array(
+            [[columns.min() + x1, rows.min() + y1], [columns.max() + x1 + 1, rows.max() + y1 + 1]], float
+        )
+        cut = window[[0, -1]].any() or window[:, [0, -1]].any()
+        score = float(window.mean() * (0.3 if cut else 1.0))
+        return Pose(corners, np.full(2, score), box, score)
+
+
+def picture(x: int, y: int, wide: int = 40, tall: int = 60, size: tuple[int, int] = (240, 320)) -> np.ndarray:
+    image = np.zeros((*size, 3), np.uint8)
+    image[y : y + tall, x : x + wide] = 255
+    return image
+
+
+@pytest.mark.parametrize("size", [(240, 320), (320, 240), (100, 100), (1080, 1920)])
+def test_windows_cover_the_picture_and_stay_in_it(size):
+    boxes = windows(*size)
+    assert boxes[0].tolist() == [0, 0, size[1], size[0]]
+    assert (boxes[:, :2] >= 0).all() and (boxes[:, 2:] <= np.array(size[::-1]) + 1e-9).all()
+    for side in np.unique((boxes[1:, 3] - boxes[1:, 1]).round(6)):
+        covered = np.zeros(size, bool)
+        for x1, y1, x2, y2 in boxes[np.isclose(boxes[:, 3] - boxes[:, 1], side)]:
+            covered[int(y1) : int(np.ceil(y2)), int(x1) : int(np.ceil(x2))] = True
+        assert covered.all()
+    assert len(boxes) < 90
+
+
+@pytest.mark.parametrize(("x", "y"), [(10, 10), (200, 150), (270, 170)])
+def test_the_search_finds_who_is_there(x, y):
+    pose = search(Blob(), picture(x, y))
+    assert pose.keypoints.tolist() == [[x, y], [x + 40, y + 60]]
+    assert box_iou(pose.box[None], np.array([[x, y, x + 40, y + 60]], float))[0, 0] > 0.6
+
+
+def test_a_box_leaves_out_joints_that_the_model_does_not_see():
+    points = np.array([[10.0, 10.0], [30.0, 50.0], [20.0, 30.0], [400.0, 5.0]])
+    pose = Pose(points, np.array([0.8, 0.7, 0.9, 0.05]), np.zeros(4), 0.6)
+    assert box_of(pose, room=0.0).tolist() == [10, 10, 30, 50]
+    assert box_of(pose, room=0.1).tolist() == [8, 6, 32, 54]
+
+
+def frame(video: str | None, number: int) -> Frame:
+    return Frame(f"{video}/{number}.jpg", 320, 240, video=video, frame=number)
+
+
+def test_the_athlete_is_followed_and_searched_for_when_lost():
+    model = Blob()
+    looker = Looker(model, "track")
+    first = picture(100, 80)
+    looker.predict([first], [frame("a", 0)])
+    searched, model.asked = model.asked, 0
+    for step in range(1, 6):
+        (pose,) = looker.predict([picture(100 + 4 * step, 80)], [frame("a", step)])[0]
+        assert pose.keypoints[0].tolist() == [100 + 4 * step, 80]
+    assert model.asked == 5 < searched  # one look a frame
+    (pose,) = looker.predict([picture(10, 160)], [frame("a", 6)])[0]
+    assert pose.keypoints[0].tolist() == [10, 160] and model.asked > 6  # gone from there: searched for
+    model.asked = 0
+    looker.predict([picture(10, 160)], [frame("b", 0)])
+    assert model.asked == searched  # another clip starts anew
+    model.asked = 0
+    looker.predict([picture(10, 160)] * 2, [frame(None, 0)] * 2)
+    assert model.asked == 2 * searched  # stills have no frame before them
+
+
+def test_what_cannot_be_is_said():
+    with pytest.raises(BadInput, match="labels, search, track"):
+        Looker(Blob(), "guess")
+    finder = Blob()
+    finder.needs_boxes = False
+    with pytest.raises(BadInput, match="finds people by itself"):
+        Looker(finder, "search")
+
+
+@pytest.mark.parametrize("source", ["search", "track"])
+def test_the_starter_weights_find_upright_athletes_by_themselves(source, skeletons, tmp_path):
+    pytest.importorskip("mmpose")
+    clips = write_upright_clips(tmp_path, 1, 5000, (256, 256), 8, skeletons["coco17"])
+    poses = predict_dataset(load_model(STARTER), clips, tmp_path, boxes=source)
+    labelled = np.array([f.people[0].box for f in clips.frames])
+    overlap = [box_iou(box[None], found[0].box[None])[0, 0] for box, found in zip(labelled, poses, strict=True)]
+    assert np.mean(np.array(overlap) > 0.5) > 0.8
