@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from markdown_it import MarkdownIt
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from fosbury.metrics.evaluation import Evaluation
 from fosbury.metrics.paired import Verdict, sentence
+from fosbury.metrics.taxonomy import MEANING
 from fosbury.report.compare import Comparison
 
 PARTS = {"by_phase": "phase", "by_tilt": "trunk tilt", "by_joint": "joint", "by_visibility": "visibility"}
@@ -25,7 +27,7 @@ READ = (
 )
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem;color:#111;background:#fff}"
-    "div{overflow-x:auto}table{border-collapse:collapse;margin:.5rem 0 1.5rem}"
+    "table{display:block;overflow-x:auto;border-collapse:collapse;margin:.5rem 0 1.5rem}"
     "td,th{border-bottom:1px solid #999;padding:.2rem .7rem;text-align:right;white-space:nowrap}"
     "td:first-child,th:first-child{text-align:left}"
 )
@@ -61,12 +63,27 @@ def sections(comparison: Comparison) -> list[Section]:
             head = (title, "frames", "clips", first, name, "difference", "P(better)", "p", "told")
             if own:
                 found.append(Section(f"{name} against {first}, by {title}", (), head, tuple(map(_row, own))))
+        found.append(_kinds(comparison, name))
         changed = comparison.changed_frames(name)
         rows = [(f.file_name, f.phase or "-", f"{a:.0f}", f"{b:.0f}", f"{b - a:+.0f}") for f, a, b in changed]
         head = ("frame", "phase", first, name, "difference")
         if rows:
             found.append(Section(f"Frames that changed most, {name} against {first}", (), head, tuple(rows)))
     return [*found, Section("How to read this", (READ,))]
+
+
+def _kinds(comparison: Comparison, name: str) -> Section:
+    """What kinds of mistakes the arch (or, without one, every frame) has, and what each costs."""
+    first, other = comparison.evaluations[0], comparison.evaluations[comparison.names.index(name)]
+    rows = first.phase == "arch"
+    where, rows = ("arch", rows) if rows.any() else ("all frames", np.ones(len(rows), dtype=bool))
+    a, b = first.kinds(rows), other.kinds(rows)
+    head = (where, f"{comparison.names[0]}, share", "mm", f"{name}, share", "mm")
+    cells = []
+    for kind in a:
+        told = [text for own in (a[kind], b[kind]) for text in (f"{own['share']:.3f}", f"{own['cost_mm']:.1f}")]
+        cells.append((f"{kind.replace('_', ' ')}: {MEANING[kind]}", *told))
+    return Section(f"Kinds of mistakes, {name} against {comparison.names[0]}", (), head, tuple(cells))
 
 
 def _headlines(comparison: Comparison) -> list[str]:
@@ -137,8 +154,7 @@ def markdown(comparison: Comparison) -> str:
     lines = []
     for place, section in enumerate(sections(comparison)):
         lines += [f"{'#' * (2 if place == 0 else 3)} {section.title}", ""]
-        for line in section.text:
-            lines += [f"- {line}" if len(section.text) > 1 else line]
+        lines += [f"- {line}" if len(section.text) > 1 else line for line in section.text]
         if section.head:
             lines += [_bar(section.head), _bar(("---", *["---:"] * (len(section.head) - 1))), *map(_bar, section.rows)]
         lines.append("")
@@ -151,20 +167,7 @@ def _bar(cells: Sequence[str]) -> str:
 
 def page(comparison: Comparison) -> str:
     """Return the comparison as one HTML page that needs nothing else."""
-    parts = []
-    for place, section in enumerate(sections(comparison)):
-        tag = "h1" if place == 0 else "h2"
-        parts.append(f"<{tag}>{html.escape(section.title)}</{tag}>")
-        parts += [f"<p>{html.escape(line)}</p>" for line in section.text]
-        if section.head:
-            rows = [_cells("th", section.head), *(_cells("td", row) for row in section.rows)]
-            parts.append(f"<div><table>{''.join(rows)}</table></div>")
     head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><style>{STYLE}</style>"
     title = html.escape(" against ".join(comparison.names[::-1]))
-    return (
-        f"<!doctype html><html lang=en><head>{head}<title>{title}</title></head><body>{''.join(parts)}</body></html>\n"
-    )
-
-
-def _cells(tag: str, cells: Sequence[str]) -> str:
-    return f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in cells)}</tr>"
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown(comparison))
+    return f"<!doctype html><html lang=en><head>{head}<title>{title}</title></head><body>{body}</body></html>\n"

@@ -128,9 +128,9 @@ def montage(
     for row, choice in enumerate(choices):
         top = HEADER + row * (height + CAPTION + MARGIN)
         frame = dataset.frames[choice.frame]
-        cells = _cells(dataset, root, choice.frame, (before[1][choice.frame], after[1][choice.frame]))
+        drawn = cells(dataset, root, choice.frame, (before[1][choice.frame], after[1][choice.frame]))
         texts = [f"{choice.kind}: {_name(frame)}", *(f"{each[choice.frame]:.0f} mm" for each in errors)]
-        for column, (cell, text) in enumerate(zip(cells, texts, strict=True)):
+        for column, (cell, text) in enumerate(zip(drawn, texts, strict=True)):
             page.paste(Image.fromarray(cell), (_left(column), top))
             draw.text((_left(column), top + height + 2), text, INK, _font(14))
     legend = "left: blue, solid    right: orange, dashed    ring: label, white line: error"
@@ -152,22 +152,36 @@ def _name(frame: Frame) -> str:
     return name if len(name) <= 30 else f"{name[:14]}…{name[-15:]}"
 
 
-def _cells(
-    dataset: Dataset, root: Path, index: int, predictions: tuple[Sequence[Pose], Sequence[Pose]]
-) -> list[np.ndarray]:
+def cells(dataset: Dataset, root: Path, index: int, predictions: Sequence[Sequence[Pose]]) -> list[np.ndarray]:
+    """Pictures of the largest labelled person of a frame: as labelled, then as each model saw them.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    root : Path
+        Folder that ``file_name`` is relative to.
+    index : int
+        Of the frame.
+    predictions : sequence of sequence of Pose
+        For each model its poses in that frame.
+
+    Returns
+    -------
+    list of ndarray of uint8, shape (*CELL[::-1], 3)
+    """
     frame = dataset.frames[index]
     image = read_image(root / frame.file_name)
     person, place = max(zip(frame.people, range(len(frame.people)), strict=True), key=lambda item: item[0].area)
     picture, scale, corner = _crop(image, person)
     label = np.where(person.labelled[:, None], (person.keypoints - corner) * scale, np.nan)
-    cells = [draw_pose(picture, label, dataset.skeleton, person.visibility)]
+    drawn = [draw_pose(picture, label, dataset.skeleton, person.visibility)]
     boxes = np.array([each.box for each in frame.people]).reshape(-1, 4)
     for poses in predictions:
         choice = match_boxes(boxes, np.array([pose.box for pose in poses]).reshape(-1, 4))[place]
         guess = None if choice < 0 else (poses[choice].keypoints - corner) * scale
         cell = draw_comparison(picture, label, guess, dataset.skeleton)
-        cells.append(cell if guess is not None else _stamp(cell, "missed"))
-    return cells
+        drawn.append(cell if guess is not None else _stamp(cell, "missed"))
+    return drawn
 
 
 def _crop(image: np.ndarray, person: Person) -> tuple[np.ndarray, float, np.ndarray]:

@@ -1,22 +1,46 @@
-"""Stage report: the table of the baseline, the fine-tuned and the exported model by phase."""
+"""Stage report: the table of the baseline, the fine-tuned and the exported model by phase, and the page about the
+run."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
+from fosbury.config import load_params
+from fosbury.formats.coco import read_coco
+from fosbury.formats.predictions import read_predictions
+from fosbury.metrics.evaluation import evaluate
+from fosbury.report.page import Run, page
 from fosbury.report.table import read_json, table_page, terminal_table, write_text
+from fosbury.skeleton import normalise
 from fosbury.stages.running import run
 
 EVALUATIONS = (Path("metrics/evaluation.json"), Path("metrics/export_evaluation.json"))
-PAGE = Path("reports/table.md")
+PREDICTIONS = (Path("metrics/predictions.npz"), Path("metrics/export_predictions.npz"))
+TEST = Path("data/dataset/test.json")
+CURVE, DATA = Path("metrics/train.csv"), Path("reports/dataset.md")
+FILES = (*(f"data/dataset/{part}.json" for part in ("train", "val", "test")), "models/finetuned/model.pt")
+EXPORTED = ("models/exported/model.onnx", "models/exported/model.mlpackage")
+TABLE, PAGE = Path("reports/table.md"), Path("reports/index.html")
+ROOT = Path()
 
 
 def main() -> None:
-    """Print the table and write reports/table.md."""
+    """Print the table; write reports/table.md and reports/index.html."""
+    params = load_params()
     evaluations = {name: each for path in EVALUATIONS for name, each in read_json(path).items()}
-    write_text(PAGE, table_page(evaluations))
+    write_text(TABLE, table_page(evaluations))
+    test = read_coco(TEST, params.pose_skeleton)
+    counted = {normalise(joint) for joint in evaluations["finetuned"]["by_joint"]}
+    known = np.array([normalise(joint) in counted for joint in test.skeleton.joints])
+    poses = {name: own for path in PREDICTIONS for name, own in read_predictions(path).models.items()}
+    how = (params.data.stature_mm, params.evaluate.cap, known, False)
+    measured = {name: evaluate(test, own, *how) for name, own in poses.items()}
+    files = {name: Path(name) for name in (*FILES, *EXPORTED)}
+    made = Run(test, measured, poses, CURVE.read_text(encoding="utf-8"), DATA.read_text(encoding="utf-8"), files)
+    write_text(PAGE, page(made, ROOT))
     Console().print(terminal_table(evaluations))
 
 

@@ -1,0 +1,100 @@
+"""The page about a run: what stands in it, that it needs nothing else, and that a browser shows it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_compare import dataset, off
+
+from fosbury.media.image import write_image
+from fosbury.metrics.evaluation import evaluate
+from fosbury.pose import Dataset
+from fosbury.report.page import Run, digest, page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUIET = ("--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update")
+PROBE = (
+    "<script>document.documentElement.dataset.wide=document.documentElement.scrollWidth;"
+    "slider.value=1;slider.dispatchEvent(new Event('input'));"
+    "document.documentElement.dataset.shown=shots.filter(each=>!each.hidden).map(each=>shots.indexOf(each))</script>"
+)
+
+
+@pytest.fixture(scope="module")
+def made(skeletons, tmp_path_factory) -> tuple[Run, Path]:
+    root = tmp_path_factory.mktemp("page")
+    data = dataset(skeletons["coco17"], clips=8)
+    named = replace(data, frames=tuple(replace(f, file_name=f"<i>{f.video}/{f.frame}.png") for f in data.frames))
+    for frame in named.frames:
+        (root / frame.file_name).parent.mkdir(parents=True, exist_ok=True)
+        write_image(root / frame.file_name, np.full((200, 200, 3), 90, np.uint8))
+    return run_of(named, root), root
+
+
+def run_of(data: Dataset, root: Path) -> Run:
+    arch = np.array([frame.phase == "arch" for frame in data.frames])
+    poses = {"baseline": off(data, np.where(arch, 30.0, 3.0)), "finetuned": off(data, 4.0), "coreml": off(data, 4.5)}
+    (root / "model.pt").write_bytes(b"weights")
+    return Run(
+        data,
+        {name: evaluate(data, own, ap=False) for name, own in poses.items()},
+        poses,
+        "epoch,val_error_mm\n1,300\n2,200\n",
+        "# Data set\n\n| split | images |\n| --- | ---: |\n| test | 30 |\n",
+        {"model.pt": root / "model.pt", "absent": root / "absent"},
+    )
+
+
+def test_it_holds_everything_and_needs_nothing(made):
+    text = page(*made)
+    run = made[0]
+    before = run.evaluations["baseline"]
+    error = before.figures(before.phase == "arch").error_mm
+    assert f"arch: before {error:.0f} mm" in text
+    assert "After is better than before" in text
+    assert not re.search(r"(src|href)=[\"']?(?!data:)", text) and "http" not in re.sub(r"base64,[^\"]+", "", text)
+    assert text.count("data:image/jpeg;base64,") == 4 * text.count("data-shot=")
+    assert text.count("data:image/svg+xml;base64,") == 5
+    assert "<td>test</td>" in text and digest(run.files["model.pt"]) in text
+    assert "<i>" not in text and "&lt;i&gt;" in text
+
+
+def test_the_same_run_gives_the_same_bytes(made):
+    assert page(*made) == page(*made)
+
+
+def test_one_clip_is_no_evidence(skeletons, tmp_path):
+    data = dataset(skeletons["coco17"], clips=1)
+    for frame in data.frames:
+        (tmp_path / frame.file_name).parent.mkdir(parents=True, exist_ok=True)
+        write_image(tmp_path / frame.file_name, np.full((200, 200, 3), 90, np.uint8))
+    text = page(run_of(data, tmp_path), tmp_path)
+    assert "intervals are over the 5 frames of one clip" in text
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+@pytest.mark.parametrize("width", [500, 1200])  # a headless window is never narrower
+def test_a_browser_shows_it(made, tmp_path, width):
+    file = tmp_path / "index.html"
+    file.write_text(page(*made).replace("</body>", f"{PROBE}</body>"))
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", *QUIET, f"--user-data-dir={tmp_path / 'user'}"]
+    command += [f"--window-size={width},900", "--dump-dom", file.as_uri()]
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    assert int(re.search(r'data-wide="(\d+)"', dom)[1]) <= width  # nothing sticks out
+    assert re.search(r'data-shown="1"', dom)  # the slider shows one frame, the one that it is moved to
+    assert 'id="slider"' in dom and "hidden" not in re.search(r"<input id=\"slider\"[^>]*>", dom)[0]
+
+
+def test_a_folder_has_one_digest(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.bin").write_bytes(b"1")
+    assert digest(tmp_path / "a") == digest(tmp_path / "b")
+    (tmp_path / "b/y.bin").write_bytes(b"")
+    assert digest(tmp_path / "a") != digest(tmp_path / "b")
