@@ -29,6 +29,8 @@ class Verdict:
         B minus A in mm-equivalents: negative, B is better.
     p_holm : float
         p of the difference, raised for the number of groups of the same part that were looked at.
+    tests : int
+        How many groups these are.
     """
 
     part: str
@@ -39,6 +41,7 @@ class Verdict:
     after: float
     difference: Difference
     p_holm: float
+    tests: int = 1
 
     @property
     def told(self) -> bool:
@@ -47,8 +50,13 @@ class Verdict:
 
     @property
     def frames_needed(self) -> float:
-        """About how many frames, of as many more clips, would tell a difference of this size; infinite if it is 0."""
-        return self.frames * self.difference.times_more
+        """About how many frames, of as many more clips, would tell a difference of this size; infinite if it is 0.
+
+        Enough to make the interval as narrow as the difference, and to let the test reach its threshold at all: of n
+        clips it cannot come below 2 / 2^n.
+        """
+        least = np.log2(2 * self.tests / SURE) / max(self.units, 1)
+        return self.frames * max(self.difference.times_more, least, 1.0)
 
 
 def verdicts(a: Evaluation, b: Evaluation) -> list[Verdict]:
@@ -94,6 +102,7 @@ def verdicts(a: Evaluation, b: Evaluation) -> list[Verdict]:
                 float(b.error_mm[mask].mean()) if mask.any() else np.nan,
                 difference,
                 float(raised[part][place]),
+                len(raised[part]),
             )
         )
     return result
