@@ -57,7 +57,7 @@ REACHED = {
     "export": ["models/yolo.py", "models/rtmpose.py", "models/onnx.py", "models/coreml.py"],
     "evaluate_export": ["models/onnx.py"],
 }
-PIPELINES = [ROOT / "dvc.yaml", *sorted(ROOT.glob("data/*/dvc.yaml")), *sorted(ROOT.glob("models/*/dvc.yaml"))]
+PIPELINES = [ROOT / "dvc.yaml", *sorted(ROOT.glob("data/*/dvc.yaml")), *sorted(ROOT.glob("models/**/dvc.yaml"))]
 STAGES = {
     name: stage
     for path in PIPELINES

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fosbury.metrics.angles import angle_errors, jitter
 from fosbury.metrics.bootstrap import intervals, sums_by_unit
 from fosbury.metrics.calibration import reliability
 from fosbury.metrics.error import capped_errors, swapped_joints
@@ -116,6 +117,11 @@ class Evaluation:
         One of ``taxonomy.KINDS``.
     confidence : ndarray, shape (N,)
         Of the model in the joint; NaN where it gave none.
+    predicted, labels : ndarray, shape (P, K, 2)
+        Joints of every labelled person in pixels; NaN where missed, not labelled, or not measured.
+    person_phase : ndarray of str, shape (P,)
+    jitter : dict or None
+        See ``angles.jitter``.
     oks_ap : float or None
         None where it was not asked for or has no meaning.
     left_out : int
@@ -139,6 +145,10 @@ class Evaluation:
     unit: np.ndarray
     kind: np.ndarray
     confidence: np.ndarray
+    predicted: np.ndarray
+    labels: np.ndarray
+    person_phase: np.ndarray
+    jitter: dict[str, float] | None = None
     oks_ap: float | None = None
     left_out: int = 0
     notes: tuple[str, ...] = ()
@@ -235,6 +245,12 @@ class Evaluation:
             if total
         }
 
+    def angles(self, phase: str | None = None) -> dict[str, dict[str, float]]:
+        """Error of the angles that a coach reads, over the people of one phase or of all; see ``angle_errors``."""
+        rows = None if phase is None else self.person_phase == phase
+        found = angle_errors(self.predicted, self.labels, self.skeleton, rows)
+        return {name: {key: round(value, 4) for key, value in own.items()} for name, own in found.items()}
+
     def reliability(self, rows: np.ndarray) -> dict[str, Any]:
         """How the confidence in the joints of a mask that were found compares with the share of them that is right.
 
@@ -298,6 +314,11 @@ class Evaluation:
             "left_out": self.left_out,
             "notes": list(self.notes),
             "kinds": {EVERY: self.kinds(everything), **{n: self.kinds(rows) for n, rows in groups["by_phase"].items()}},
+            "angles": {
+                EVERY: self.angles(),
+                **{phase: self.angles(phase) for phase in groups["by_phase"] if phase == "arch"},
+            },
+            "jitter": self.jitter and {name: round(value, 2) for name, value in self.jitter.items()},
             "calibration": {
                 EVERY: self.reliability(everything),
                 **{name: self.reliability(rows) for name, rows in groups["by_phase"].items() if name == "arch"},
@@ -384,6 +405,11 @@ def evaluate(
     area = np.array([person.area for person in people], dtype=float)
     named = kinds(predicted, labels, labelled, area, skeleton.sigmas, owner)
 
+    seen = np.where(counts[..., None], labels, np.nan)
+    guessed = np.where(counts[..., None], predicted, np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mm_per_px = stature / height
+
     who, joint = np.nonzero(counts & measurable[:, None])
     unit, told = _units(dataset, owner[who])
     error_px = error[who, joint]
@@ -404,6 +430,10 @@ def evaluate(
         unit=unit,
         kind=named[who, joint],
         confidence=confidence[who, joint],
+        predicted=guessed,
+        labels=seen,
+        person_phase=phase[owner],
+        jitter=jitter(guessed, seen, mm_per_px, owner, dataset) if ap else None,
         oks_ap=oks_ap(dataset, predictions, known) if ap else None,
         left_out=left_out,
         notes=(*_notes(dataset, owner, counts, measurable, labelled, known), *told),

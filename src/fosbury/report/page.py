@@ -16,7 +16,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from fosbury.metrics.evaluation import Evaluation
+from fosbury.metrics.evaluation import EVERY, Evaluation
 from fosbury.metrics.paired import sentence, verdicts
 from fosbury.metrics.taxonomy import KINDS, MEANING
 from fosbury.pose import Dataset, Pose
@@ -110,6 +110,7 @@ def page(run: Run, root: Path) -> str:
         _section("Where the error is", "".join(_bars(part, both) for part in ("by_phase", "by_joint", "by_tilt"))),
         _section("Told from chance?", _verdict_table(found)),
         _section("Kinds of mistakes", _kinds(figures, "arch" if "arch" in figures["finetuned"]["kinds"] else "all")),
+        _section("Angles", _angles(both)),
         _section("Does the confidence mean anything?", _calibration(both)),
         _section("Learning curve", _learning(run.curve)),
         _section("Data", _rendered(run.data.replace("# Data set", "", 1))),
@@ -220,6 +221,26 @@ def _kinds(figures: Mapping[str, Mapping[str, Any]], phase: str) -> str:
         ]
         rows.append((f"{kind.replace('_', ' ')} ({MEANING[kind]})", *cells_))
     return _table(head, rows) + "<p>mm: the part of the mean error that this kind makes.</p>"
+
+
+def _angles(figures: Mapping[str, Mapping[str, Any]]) -> str:
+    """Errors of the angles in the arch (or anywhere, without one), of poses that were found; jitter in all frames."""
+    own = {name: each["angles"].get("arch", each["angles"][EVERY]) for name, each in figures.items()}
+    rows = []
+    for angle in dict.fromkeys(angle for each in own.values() for angle in each):
+        length = angle == "arch_depth"
+        values = [each.get(angle) for each in own.values()]
+        texts = [f"{value['error']:.{2 if length else 1}f} ({value['poses']})" if value else "-" for value in values]
+        rows.append((f"{angle.replace('_', ' ')}, {'line lengths' if length else 'degrees'}", *texts))
+    said = [
+        f"{NAMES[name]} {each['jitter']['predicted']:.1f} (labels {each['jitter']['labelled']:.1f})"
+        for name, each in figures.items()
+        if each["jitter"]
+    ]
+    jitter = (
+        f"<p>Jitter, median acceleration in mm a frame and frame: {html.escape('; '.join(said))}.</p>" if said else ""
+    )
+    return _table(("mean error (poses found)", *(NAMES[name] for name in figures)), rows) + jitter
 
 
 def _calibration(figures: Mapping[str, Mapping[str, Any]]) -> str:
