@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -21,11 +21,19 @@ TINY = (
 PERSON = {f"GIT_{role}_{what}": "pipeline@test" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
+AGPL = ("ultralytics",)
+MMPOSE = ("mmpose", "mmengine", "mmcv", "xtcocotools")
+
+
 @dataclass(frozen=True)
 class Scratch:
-    """A repository of its own: the files that git holds, a git history, a DVC cache."""
+    """A repository of its own: the files that git holds, a git history, a DVC cache.
+
+    ``without`` names packages that its commands do not find, as if they were not installed.
+    """
 
     root: Path
+    without: tuple[str, ...] = MMPOSE
 
     @classmethod
     def create(cls, root: Path) -> Scratch:
@@ -43,7 +51,7 @@ class Scratch:
     def copy(self, root: Path) -> Scratch:
         """The same with all that the pipeline has made, to be changed without harm to the first."""
         shutil.copytree(self.root, root, symlinks=True)
-        return Scratch(root)
+        return replace(self, root=root)
 
     def commit(self) -> None:
         """Commit everything."""
@@ -54,12 +62,16 @@ class Scratch:
     def environment(self) -> dict[str, str]:
         """Where commands find this repository's code, the environment's `python` and `dvc`, and nothing of ours."""
         foreign = ("GIT_", "DVC_", "MAKE", "PYTEST_", "COV_")
+        hidden = self.root.parent / f"without-{'-'.join(self.without)}"
+        hidden.mkdir(exist_ok=True)
+        lines = [f"sys.modules[{name!r}] = None\n" for name in self.without]
+        (hidden / "sitecustomize.py").write_text("".join(["import sys\n", *lines]), encoding="utf-8")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         return {
             **kept,
             **PERSON,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(self.root / "src"),
+            "PYTHONPATH": f"{self.root / 'src'}{os.pathsep}{hidden}",
             "DVC_SITE_CACHE_DIR": str(self.root.parent / "dvc-site"),
             "DVC_NO_ANALYTICS": "1",
         }

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+pytest.importorskip("xtcocotools", reason="needs the extra rtmpose")
+
 from mmpose.registry import KEYPOINT_CODECS
 
 from fosbury.errors import BadInput
 from fosbury.models.crop import SPLIT, Crop, decode_simcc, predict_crops
-from fosbury.models.rtmpose import Compose, init_default_scope  # MMPose is imported in a way of its own
+from fosbury.models.rtmpose import Compose, init_default_scope  # imports MMPose, in a way of its own
 
 init_default_scope("mmpose")
 

@@ -9,13 +9,14 @@ import shutil
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 from PIL import Image
-from scratch import CLIPS, ROOT, TINY, Scratch, stages_run
+from scratch import AGPL, CLIPS, ROOT, TINY, Scratch, stages_run
 
 pytestmark = pytest.mark.pipeline
 
@@ -108,6 +109,24 @@ def test_another_learning_rate_rebuilds_no_data(pipeline, tmp_path):
     rows = list(csv.DictReader(scratch.run("dvc", "exp", "show", "--csv").splitlines()))
     rate = next(column for column in rows[0] if column.endswith("train.lr0"))
     assert [float(row[rate]) for row in rows if row["Experiment"] == "slow"] == [0.0007]
+
+
+def test_rtmpose_runs_from_data_to_export_without_an_agpl_package(pipeline, tmp_path):
+    pytest.importorskip("xtcocotools")
+    scratch = replace(pipeline.copy(tmp_path / "repository"), without=AGPL)
+    refused = scratch.run("dvc", "exp", "run", *overrides("train.lr0=0.0007"), fails=True)
+    assert "needs the package ultralytics" in refused
+    assert "Traceback" not in refused
+    scratch.run("git", "checkout", "--quiet", "--force", ".")
+    output = scratch.run("dvc", "exp", "run", "--name", "top_down", *overrides("model=rtmpose_t"))
+    assert {"train", "evaluate", "export", "evaluate_export", "report"} <= stages_run(output)
+    assert not {"frames", "annotations", "dataset"} & stages_run(output)
+    assert "labelled people are" in (scratch.root / "reports/table.md").read_text(encoding="utf-8")
+    figures = {**read_json(scratch.root / "metrics/summary.json"), **read_json(scratch.root / "metrics/export.json")}
+    assert figures["arch_error_mm_onnx"] == pytest.approx(figures["arch_error_mm"], rel=0.02)
+    compared = scratch.run("fosbury", "compare", "HEAD", "top_down", "HEAD:baseline", "--md")
+    assert "| model.architecture | yolo11n-pose | rtmpose-t | yolo11n-pose |" in compared
+    assert "top_down" in compared.splitlines()[0]
 
 
 def test_an_edited_conf_is_refused_until_it_is_composed(pipeline, tmp_path):

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 
+pytest.importorskip("xtcocotools", reason="needs the extra rtmpose")
+
 from fosbury.errors import BadInput
 from fosbury.formats.coco import read_coco
 from fosbury.media.image import read_image, write_image

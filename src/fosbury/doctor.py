@@ -70,7 +70,8 @@ def _environment() -> Iterator[Finding]:
     for backend, packages in BACKENDS.items():
         absent = [package for package in packages if not _version(package)]
         if absent:
-            meaning = f"{', '.join(absent)} not installed: no {backend} models; `pip install 'fosbury[{backend}]'`"
+            mend = f"`make setup`, or `uv pip install '.[{backend}]'`"
+            meaning = f"{', '.join(absent)} not installed: no {backend} models; {mend}"
             yield Finding(f"backend {backend}", "note", meaning)
         else:
             yield Finding(f"backend {backend}", "ok", ", ".join(f"{name} {_version(name)}" for name in packages))

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 logging.getLogger("coremltools").setLevel(logging.ERROR)
 
 # Module, class, and the packages that an optional backend needs with what installs them.
-YOLO = ("fosbury.models.yolo", "YoloPose", (("ultralytics",), "`pip install 'fosbury[yolo]'`"))
+YOLO = ("fosbury.models.yolo", "YoloPose", (("ultralytics",), "`make setup`, or `uv pip install '.[yolo]'`"))
 RTMPOSE = (
     "fosbury.models.rtmpose",
     "RtmPose",
-    (("mmpose", "mmengine", "mmcv", "xtcocotools"), "`make setup`, or `uv pip install 'fosbury[rtmpose]'`"),
+    (("mmpose", "mmengine", "mmcv", "xtcocotools"), "`make setup`, or `uv pip install '.[rtmpose]'`"),
 )
 EXPORTED = {
     ".onnx": ("fosbury.models.onnx", "OnnxPose", None),
