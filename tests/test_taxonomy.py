@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fosbury.metrics.calibration import cooled, fit_temperature, reliability
-from fosbury.metrics.evaluation import evaluate
+from fosbury.metrics.evaluation import calibration, evaluate
 from fosbury.metrics.taxonomy import KINDS, kinds
 from fosbury.pose import Dataset, Frame, Person, Pose
 
@@ -121,3 +121,22 @@ def test_joints_that_were_not_found_have_no_confidence(body, skeletons):
     evaluation = evaluate(data, [[replace(poses[0][0], keypoints=lacking)]], ap=False)
     calibration = evaluation.to_json()["calibration"]["arch"]
     assert calibration["joints"] == 12 and calibration["ece"] == pytest.approx(0.1)
+
+
+def test_a_boastful_model_is_cooled_on_other_frames(body, skeletons):
+    rng = np.random.default_rng(2)
+    skeleton = skeletons["coco17"]
+
+    def frames(count):
+        data, poses = [], []
+        for number in range(count):
+            wrong = rng.random(17) < 0.4
+            one, (found,) = one_frame(skeleton, body, body + 300.0 * wrong[:, None], 0.99)
+            data.append(replace(one.frames[0], file_name=f"{number}.jpg"))
+            poses.append(found)
+        return evaluate(Dataset(skeleton, tuple(data)), poses, ap=False)
+
+    numbers = calibration(frames(40), frames(40))
+    assert numbers["temperature"] > 5
+    assert numbers["arch_ece"] > 0.3 and numbers["arch_ece_cooled"] < 0.1
+    assert numbers["ece"] == numbers["arch_ece"] and numbers["val_joints"] == 40 * 17

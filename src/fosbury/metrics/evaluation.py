@@ -14,7 +14,7 @@ import numpy as np
 
 from fosbury.metrics.angles import angle_errors, jitter
 from fosbury.metrics.bootstrap import intervals, sums_by_unit
-from fosbury.metrics.calibration import reliability
+from fosbury.metrics.calibration import cooled, fit_temperature, reliability
 from fosbury.metrics.error import capped_errors, swapped_joints
 from fosbury.metrics.match import match_boxes
 from fosbury.metrics.oks import oks_ap
@@ -251,17 +251,22 @@ class Evaluation:
         found = angle_errors(self.predicted, self.labels, self.skeleton, rows)
         return {name: {key: round(value, 4) for key, value in own.items()} for name, own in found.items()}
 
+    def judged(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Confidence in the joints of a mask that were found, and whether each is right, as ``reliability`` has it."""
+        told = rows & np.isfinite(self.confidence)
+        return self.confidence[told], np.isin(self.kind[told], (GOOD, JITTER))
+
     def reliability(self, rows: np.ndarray) -> dict[str, Any]:
         """How the confidence in the joints of a mask that were found compares with the share of them that is right.
 
         A joint is right when it is ``good`` or ``jitter``: a keypoint similarity of 0.5 or more.
         """
-        told = rows & np.isfinite(self.confidence)
-        found = reliability(self.confidence[told], np.isin(self.kind[told], (GOOD, JITTER)))
+        confidence, right = self.judged(rows)
+        found = reliability(confidence, right)
         bins = zip(found.count.tolist(), found.confidence.tolist(), found.right.tolist(), strict=True)
         return {
             "ece": _rounded(found.error, 4),
-            "joints": int(np.count_nonzero(told)),
+            "joints": len(right),
             "bins": [
                 {"joints": count, "confidence": _rounded(sure, 4), "right": _rounded(right, 4)}
                 for count, sure, right in bins
@@ -541,6 +546,30 @@ def headline(baseline: Evaluation, tuned: Evaluation) -> dict[str, float | int]:
         "arch_frames": after.frames,
         "test_frames": tuned.figures().frames,
     }
+    return {name: number for name, number in numbers.items() if number is not None}
+
+
+def calibration(val: Evaluation, test: Evaluation) -> dict[str, float | int]:
+    """The temperature that makes a model's confidence honest, fitted on ``val``, and what it does on ``test``.
+
+    Parameters
+    ----------
+    val, test : Evaluation
+        Of the same model.
+
+    Returns
+    -------
+    dict
+        For ``metrics/calibration.json``: ``temperature``, by which to divide the logit of a joint's confidence;
+        expected calibration errors with and without it, of all frames and of the arch. What has no frames is left out.
+    """
+    everything = np.ones(len(val.joint), dtype=bool)
+    temperature = fit_temperature(*val.judged(everything))
+    numbers = {"temperature": _rounded(temperature, 3), "val_joints": int(everything.sum())}
+    for name, rows in (("", np.ones(len(test.joint), dtype=bool)), ("arch_", test.phase == "arch")):
+        confidence, right = test.judged(rows)
+        numbers[f"{name}ece"] = _rounded(reliability(confidence, right).error, 4)
+        numbers[f"{name}ece_cooled"] = _rounded(reliability(cooled(confidence, temperature), right).error, 4)
     return {name: number for name, number in numbers.items() if number is not None}
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from fosbury.config import load_params
 from fosbury.formats.coco import read_coco
 from fosbury.formats.predictions import write_predictions
-from fosbury.metrics.evaluation import headline
+from fosbury.metrics.evaluation import calibration, headline
 from fosbury.models import load_model
 from fosbury.models.predicting import measure
 from fosbury.models.weights import verified
@@ -17,6 +17,7 @@ from fosbury.report.montage import choose_frames, montage, write_montage
 from fosbury.report.table import terminal_table, write_csvs, write_json
 from fosbury.stages.running import run
 
+VAL = Path("data/dataset/val.json")
 TEST = Path("data/dataset/test.json")
 FINETUNED = Path("models/finetuned/model.pt")
 METRICS = Path("metrics")
@@ -36,6 +37,9 @@ def main() -> None:
     models = {name: load_model(path, *how) for name, path in weights.items()}
     measured = measure(models, dataset, ROOT, params.data.stature_mm, params.evaluate.cap, boxes=model.boxes)
     before, after = measured["baseline"], measured["finetuned"]
+    chosen_on = read_coco(VAL, params.pose_skeleton)
+    val = measure({"val": models["finetuned"]}, chosen_on, ROOT, params.data.stature_mm, look.cap, boxes=model.boxes)
+    write_json(METRICS / "calibration.json", calibration(val["val"].evaluation, after.evaluation))
     choices = choose_frames(dataset, after.evaluation)
     picture = montage(dataset, ROOT, (before.evaluation, before.poses), (after.evaluation, after.poses), choices)
     evaluations = {name: each.evaluation.to_json() for name, each in measured.items()}
