@@ -380,6 +380,26 @@ def agreement(
 
 
 @app.command()
+def efficiency(
+    html_path: Annotated[Path | None, typer.Option("--html", help="Also write the curve to this page.")] = None,
+) -> None:
+    """Show how the arch error falls with the number of labelled frames, over the experiments of HEAD that drew some.
+
+    Example: `fosbury efficiency --html efficiency.html`, after the queue of conf/experiment/label_efficiency.yaml
+    """
+    from fosbury.report.efficiency import efficiency_page, experiments, learning_points
+    from fosbury.report.table import write_text
+
+    points, before = learning_points(experiments())
+    typer.echo(f"before fine-tuning: {before:.1f} mm")
+    for point in points:
+        ends = f"{point.errors[0]:.1f} to {point.errors[-1]:.1f}"
+        typer.echo(f"{point.frames:>6} frames: {point.mean:.1f} mm, mean of {len(point.errors)} draws ({ends})")
+    if html_path is not None:
+        write_text(html_path, efficiency_page(points, before))
+
+
+@app.command()
 def doctor() -> None:
     """Say what is installed, what is missing, and what that means.
 

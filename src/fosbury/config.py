@@ -71,6 +71,8 @@ class Split(_Section):
     assign: dict[str, Part]
     near_duplicates: Annotated[int, Field(ge=0, le=256)]
     allow_duplicates: bool
+    train_frames: Annotated[int, Field(ge=1)] | None
+    draw: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Split:

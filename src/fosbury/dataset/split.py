@@ -72,6 +72,35 @@ def split(
     return {name: replace(dataset, frames=tuple(frames), notes=()) for name, frames in parts.items()}
 
 
+def draw_frames(train: Dataset, count: int | None, draw: int) -> Dataset:
+    """Keep some of the training frames, as if no more had been labelled.
+
+    Parameters
+    ----------
+    train : Dataset
+    count : int or None
+        How many; all if None.
+    draw : int
+        Which ones. Of one draw, fewer frames are always among the more.
+
+    Returns
+    -------
+    Dataset
+        Frames in their order.
+
+    Raises
+    ------
+    BadInput
+        If there are not so many.
+    """
+    if count is None:
+        return train
+    if count > len(train):
+        raise BadInput("split.train_frames", f"is {count}, and there are {len(train)}", "choose no more than that")
+    chosen = np.random.default_rng([draw, len(train)]).permutation(len(train))[:count]
+    return train.where(np.isin(np.arange(len(train)), chosen))
+
+
 @dataclass(frozen=True, eq=False)
 class _Task:
     """What the search needs: U free units, S splits, P columns (the phases, then all frames).

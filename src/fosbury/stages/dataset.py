@@ -8,7 +8,7 @@ from fosbury.config import load_params
 from fosbury.dataset.audit import audit
 from fosbury.dataset.merge import merge
 from fosbury.dataset.phases import assign_phases, phases_from_tables
-from fosbury.dataset.split import split
+from fosbury.dataset.split import draw_frames, split
 from fosbury.dataset.summary import summarise
 from fosbury.formats.coco import read_coco, write_coco
 from fosbury.stages.running import run
@@ -26,6 +26,7 @@ def main() -> None:
     dataset = assign_phases(merge(phases_from_tables(sets, Path(params.data.source))))
     splits = split(dataset, params.split.ratios, params.split.assign, params.seed)
     found = audit(splits, ROOT, params.split.near_duplicates, params.split.allow_duplicates)
+    splits["train"] = draw_frames(splits["train"], params.split.train_frames, params.split.draw)
     OUTPUT.mkdir(parents=True, exist_ok=True)
     for name, part in splits.items():
         write_coco(part, OUTPUT / f"{name}.json")

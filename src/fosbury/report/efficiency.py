@@ -1,0 +1,105 @@
+"""How the error falls with the number of labelled frames, over experiments that drew different ones."""
+
+from __future__ import annotations
+
+import html
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dvc.api
+import numpy as np
+
+from fosbury.errors import BadInput
+from fosbury.report.charts import lines
+
+FRAMES, DRAW = "split.train_frames", "split.draw"
+SAME = ("model.name", "train.epochs", "train.lr0", "data.name", "seed")
+ERROR, BEFORE, EVERY = "arch_error_mm", "arch_error_mm_baseline", "test_frames"
+
+
+@dataclass(frozen=True)
+class Point:
+    """Runs with one number of labelled frames.
+
+    Attributes
+    ----------
+    frames : int
+    errors : tuple of float
+        Arch error in mm-equivalents of each draw, ascending.
+    """
+
+    frames: int
+    errors: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Mean over the draws."""
+        return float(np.mean(self.errors))
+
+
+def learning_points(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Point], float]:
+    """Sort experiments by their number of labelled frames.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        As ``dvc.api.exp_show`` gives them.
+
+    Returns
+    -------
+    points : list of Point
+    before : float
+        Error without fine-tuning.
+
+    Raises
+    ------
+    BadInput
+        If there are not two numbers of frames, or the experiments differ in more than the frames drawn.
+    """
+    errors: dict[int, dict[Any, float]] = defaultdict(dict)
+    before, settings = set(), set()
+    for row in rows:
+        if row.get(FRAMES) in (None, "") or row.get(ERROR) in (None, ""):
+            continue
+        errors[int(row[FRAMES])][row.get(DRAW)] = float(row[ERROR])
+        before.add((float(row[BEFORE]), row.get(EVERY)))
+        settings.add(tuple(str(row.get(name)) for name in SAME))
+    if len(errors) < 2:
+        mend = "queue some: see conf/experiment/label_efficiency.yaml"
+        raise BadInput("experiments", "with two numbers of split.train_frames are not there", mend)
+    if len(before) > 1 or len(settings) > 1:
+        mend = "remove what does not belong (`dvc exp remove`)"
+        raise BadInput("experiments", "differ in model, recipe, data or test frames, too", mend)
+    points = [Point(frames, tuple(sorted(own.values()))) for frames, own in sorted(errors.items())]
+    return points, before.pop()[0]
+
+
+def experiments(repository: Path = Path()) -> list[dict[str, Any]]:
+    """Experiments of HEAD with their parameters and metrics."""
+    return dvc.api.exp_show(str(repository))
+
+
+def efficiency_page(points: Sequence[Point], before: float) -> str:
+    """Return the curve as one HTML page."""
+    frames = [point.frames for point in points]
+    around = [point.errors[-1] for point in points] + [point.errors[0] for point in points[::-1]]
+    series = {
+        "mean of the draws": (frames, [point.mean for point in points]),
+        "worst and best draw": ([*frames, *frames[::-1]], around),
+        "before fine-tuning": ([frames[0], frames[-1]], [before, before]),
+    }
+    chart = lines("Arch error by the number of labelled frames", series, "labelled frames", "mm")
+    rows = "".join(
+        f"<tr><td>{point.frames}</td><td>{len(point.errors)}</td><td>{point.mean:.1f}</td>"
+        f"<td>{point.errors[0]:.1f} to {point.errors[-1]:.1f}</td></tr>"
+        for point in points
+    )
+    title = html.escape("How many labelled frames are enough?")
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
+        f"<body><h1>{title}</h1>{chart}<table><tr><th>frames</th><th>draws</th><th>mean mm</th><th>range</th></tr>"
+        f"{rows}</table></body></html>\n"
+    )
