@@ -80,10 +80,25 @@ def test_even_motion_does_not_shake_and_a_jump_of_one_frame_does(skeletons):
     points = np.broadcast_to(np.arange(6.0)[:, None, None], (6, 17, 2)).copy()
     assert np.nanmax(shake(points, data, 3)) == 0
     points[3] += [3, 4]
-    assert shake(points, data, 3)[:, 0].tolist()[1:5] == [0, 5, 10, 5]
+    assert shake(points, data, 3)[:, 0].tolist()[1:5] == pytest.approx([0, 5 / 9, 10 / 9, 5 / 9])
     assert np.isnan(shake(points, data, 1)).all()
     gap = replace(data, frames=(*frames[:3], *(replace(f, video="b.mp4") for f in frames[3:])))
     assert np.flatnonzero(np.isfinite(shake(points, gap, 3)[:, 0])).tolist() == [1, 4]
+
+
+def test_the_order_of_the_file_does_not_matter(skeletons):
+    data = dataset(skeletons["coco17"])
+    turned = replace(data, frames=data.frames[::-1])
+    pixels = np.random.default_rng(0).normal(0, 5, len(data))
+    one, other = evaluate(data, off(data, pixels)), evaluate(turned, off(turned, pixels[::-1]))
+    assert one.to_json()["jitter"] == other.to_json()["jitter"] and one.jitter["step"] == 1
+
+
+def test_a_line_that_stands_has_no_depth(skeletons):
+    skeleton = skeletons["coco17"]
+    for tip in (-1, 0, 1):
+        standing = body(skeleton, shoulder=(0, 0), hip=(10, 100), knee=(tip, 200), ankle=(0, 300))
+        assert np.isnan(angles(standing, skeleton)["arch_depth"][0])
 
 
 def test_the_evaluation_tells_angles_and_jitter(skeletons):
@@ -109,14 +124,17 @@ def shifted(data: Dataset, pixels: float) -> Dataset:
 
 def test_labels_that_are_apart_by_so_much(skeletons):
     data = dataset(skeletons["coco17"])
-    found = agreement(data, shifted(data, 2.0), 1850.0)
+    found, notes = agreement(data, shifted(data, 2.0), 1850.0)
+    assert notes == []
+    errors = evaluate(data, off(data, 2.0), ap=False).figures().error_mm
+    assert found[0].apart_mm == pytest.approx(errors)  # in the same millimetres as every error
     assert [each.joint for each in found] == ["all", *skeletons["coco17"].joints]
     assert found[0].pairs == 17 * len(data) and found[0].one_only == 0
     assert found[0].floor_mm == pytest.approx(found[0].apart_mm / np.sqrt(2))
     assert found[0].low < found[0].apart_mm < found[0].high
     area = np.array([frame.people[0].area for frame in data.frames])
     assert found[3].sigma == pytest.approx(np.sqrt(np.mean(4 / (2 * area))))
-    same = agreement(data, data, 1850.0)[0]
+    same = agreement(data, data, 1850.0)[0][0]
     assert (same.apart_mm, same.pck10) == (0.0, 1.0)
 
 
@@ -133,7 +151,7 @@ def test_a_sigma_is_found_again(skeletons):
         replace(data, frames=tuple(replace(f, people=tuple(map(labelled, f.people))) for f in data.frames))
         for _ in range(2)
     )
-    sigmas = [each.sigma for each in agreement(a, b, 1850.0)[1:]]
+    sigmas = [each.sigma for each in agreement(a, b, 1850.0)[0][1:]]
     assert np.mean(sigmas) == pytest.approx(0.05, rel=0.05)
 
 
@@ -141,6 +159,22 @@ def test_labels_of_other_pictures_are_refused(skeletons):
     data = dataset(skeletons["coco17"])
     with pytest.raises(BadInput, match="share no labelled person"):
         agreement(data, replace(data, frames=tuple(replace(f, file_name=f"x{f.file_name}") for f in data.frames)), 1850)
+
+
+def test_what_only_one_has_is_counted(skeletons):
+    data = dataset(skeletons["coco17"])
+
+    def blind(person):
+        return replace(person, visibility=np.where(np.arange(17) == 3, 0, person.visibility).astype(np.uint8))
+
+    few = replace(data, frames=tuple(replace(f, people=tuple(map(blind, f.people))) for f in data.frames[:10]))
+    found, notes = agreement(data, few, 1850.0)
+    rows = {each.joint: each for each in found}
+    assert rows["left_ear"].pairs == 0 and rows["left_ear"].one_only == rows["all"].one_only == 10
+    assert notes == [
+        "30 frames of the first labelling are not in the second",
+        "30 people of the first labelling have none in the second",
+    ]
 
 
 def test_the_command(skeletons, tmp_path):

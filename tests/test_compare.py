@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import subprocess
 from dataclasses import replace
@@ -22,7 +23,8 @@ from fosbury.pose import PHASES, Dataset, Frame, Person, Pose
 from fosbury.report.compare import compare, load_side
 from fosbury.report.compare_page import markdown, page, terminal
 
-CLIPS, LENGTH = 8, 5
+CLIPS = 8
+ODD = "![x](http://example.org/a.png)<b>[red]|@you"
 
 
 def dataset(skeleton, clips: int = CLIPS) -> Dataset:
@@ -73,6 +75,20 @@ def test_predictions_come_back(coco17, tmp_path):
         for pose, same in zip(frame, other, strict=True):
             assert np.allclose(pose.keypoints, same.keypoints, atol=1e-4, equal_nan=True)
             assert np.allclose(pose.box, same.box) and same.score == pytest.approx(pose.score)
+
+
+def test_damaged_predictions_are_refused_or_read(coco17, tmp_path):
+    data = dataset(coco17)
+    write_predictions(tmp_path / "p.npz", data, {"finetuned": off(data, 2.0)})
+    whole, rng = (tmp_path / "p.npz").read_bytes(), np.random.default_rng(0)
+    for _ in range(300):
+        bad = bytearray(whole)
+        for place in rng.integers(0, len(bad), 2):
+            bad[place] ^= int(rng.integers(1, 256))
+        with contextlib.suppress(BadInput):
+            read_predictions(bytes(bad))
+    with pytest.raises(BadInput):
+        read_predictions(whole[: len(whole) // 2])
 
 
 def test_the_same_predictions_are_the_same_bytes(coco17, tmp_path):
@@ -127,9 +143,11 @@ def test_chance_is_not_told_and_more_frames_are_asked_for(coco17):
 
 def test_one_clip_tells_nothing_of_another(coco17):
     data = dataset(coco17, clips=1)
-    arch = data.where([frame.phase == "arch" for frame in data.frames])
+    frames = tuple(replace(data.frames[3], file_name=f"{number}.jpg", frame=number) for number in range(12))
+    arch = replace(data, frames=frames)
     a, b = (evaluate(arch, off(arch, shift), ap=False) for shift in (4.0, 1.0))
-    assert "one clip alone" in sentence(verdicts(a, b)[0]) and not verdicts(a, b)[0].told
+    for verdict in verdicts(a, b):
+        assert "one clip alone" in sentence(verdict) and not verdict.told and verdict.units == 1
 
 
 def test_other_frames_are_no_pair(coco17):
@@ -173,6 +191,18 @@ def repository(coco17, tmp_path_factory) -> Path:
     subprocess.run(["dvc", "add", "-q", "metrics/predictions.npz"], cwd=root, check=True, capture_output=True)
     git(root, "add", "-A")
     git(root, "commit", "-qm", "by hash")
+    git(root, "checkout", "-qb", "older", "main")
+    git(root, "rm", "-q", "metrics/predictions.npz")
+    git(root, "commit", "-qm", "before predictions were kept")
+    git(root, "checkout", "-qb", "broken", "main")
+    (root / "params.yaml").write_text("skeleton: [")
+    git(root, "commit", "-qam", "broken")
+    git(root, "checkout", "-qb", "renamed", "main")
+    mapping = coco17.to_mapping()
+    joints = [mapping["joints"][1], mapping["joints"][0], *mapping["joints"][2:]]
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    (root / "params.yaml").write_text(yaml.safe_dump({**params, "skeleton": {**mapping, "joints": joints}}))
+    git(root, "commit", "-qam", "another order of joints, and predictions of the former")
     git(root, "checkout", "-q", "main")
     return root
 
@@ -214,6 +244,14 @@ def test_what_is_no_revision_or_model_is_said(repository):
         load_side("nowhere", repository)
     with pytest.raises(BadInput, match="choose one of baseline"):
         load_side("main:best", repository)
+    with pytest.raises(BadInput, match="names no revision"):
+        load_side(":baseline", repository)
+    with pytest.raises(BadInput, match="was not made by that revision"):
+        load_side("older", repository)
+    with pytest.raises(BadInput, match="names no skeleton"):
+        load_side("broken", repository)
+    with pytest.raises(BadInput, match="does not belong to its labels"):
+        load_side("renamed", repository)
 
 
 @pytest.mark.parametrize("option", [[], ["--md"]])
@@ -222,6 +260,7 @@ def test_the_command(repository, monkeypatch, option, tmp_path):
     result = CliRunner().invoke(app, ["compare", "main", "better", "--html", str(tmp_path / "c.html"), *option])
     assert result.exit_code == 0, result.output
     assert "better is better than main" in result.output and "train.lr0" in result.output
+    assert "…" not in result.output
     assert "<table>" in (tmp_path / "c.html").read_text()
     assert CliRunner().invoke(app, ["compare", "main"]).exit_code == 2
     assert CliRunner().invoke(app, ["compare", "main", "nowhere"]).exit_code == 2
@@ -233,9 +272,9 @@ def test_names_from_strangers_stay_text(repository):
         comparison,
         test=replace(
             comparison.test,
-            frames=tuple(replace(frame, file_name=f"<b>[red]|{frame.file_name}") for frame in comparison.test.frames),
+            frames=tuple(replace(frame, file_name=f"{ODD}{frame.file_name}") for frame in comparison.test.frames),
         ),
     )
-    assert "<b>" not in page(odd) and "&lt;b&gt;[red]|clip" in page(odd)
-    assert "<b>[red]\\|clip" in markdown(odd)
-    assert "<b>[red]|clip" in terminal(odd)
+    assert "<b>" not in page(odd) and "<img" not in page(odd) and "&lt;b&gt;[red]|@you" in page(odd)
+    assert "<b>" not in markdown(odd).replace("\\<b", "") and "\\@you" in markdown(odd)
+    assert f"{ODD}clip" in terminal(odd)

@@ -48,6 +48,7 @@ def run_of(data: Dataset, root: Path) -> Run:
         "epoch,val_error_mm\n1,300\n2,200\n",
         "# Data set\n\n| split | images |\n| --- | ---: |\n| test | 30 |\n",
         {"model.pt": root / "model.pt", "absent": root / "absent"},
+        ("the models were told where they are",),
     )
 
 
@@ -58,6 +59,7 @@ def test_it_holds_everything_and_needs_nothing(made):
     error = before.figures(before.phase == "arch").error_mm
     assert f"arch: before {error:.0f} mm" in text
     assert "After is better than before" in text
+    assert "Jitter, median" in text and "told where they are" in text
     assert set(re.findall(r"(?:src|href)=(.{5})", text)) == {'"data'}
     assert "http" not in re.sub(r"base64,[^\"]+", "", text)
     assert text.count("data:image/jpeg;base64,") == 4 * text.count("data-shot=")

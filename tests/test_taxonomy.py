@@ -140,3 +140,5 @@ def test_a_boastful_model_is_cooled_on_other_frames(body, skeletons):
     assert numbers["temperature"] > 5
     assert numbers["arch_ece"] > 0.3 and numbers["arch_ece_cooled"] < 0.1
     assert numbers["ece"] == numbers["arch_ece"] and numbers["val_joints"] == 40 * 17
+    data, _ = one_frame(skeleton, body, body)
+    assert calibration(evaluate(data, [[]], ap=False), frames(2)) == {"val_joints": 0}

@@ -353,30 +353,20 @@ def agreement(
 
     Example: `fosbury agreement anna.json ben.json --skeleton coco17`
     """
-    from dataclasses import asdict
-
     from rich.console import Console
-    from rich.table import Table
 
     from fosbury.config import named_skeleton
     from fosbury.formats.coco import read_coco
     from fosbury.metrics.agreement import agreement as compare_labels
-    from fosbury.report.table import write_json
+    from fosbury.report.table import agreement_json, agreement_table, write_json
 
     joints = named_skeleton(skeleton)
-    found = compare_labels(read_coco(first, joints), read_coco(second, joints), stature)
-    table = Table(title="Two labellings, in mm-equivalents", title_justify="left", box=None)
-    for column in ("joint", "pairs", "apart", "95 %", "floor", "PCK@0.1", "sigma", "one only"):
-        table.add_column(column, justify="left" if column == "joint" else "right", no_wrap=True)
-    for each in found:
-        ends = "-" if each.low != each.low else f"{each.low:.1f}-{each.high:.1f}"
-        sigma = "-" if each.sigma != each.sigma else f"{each.sigma:.3f}"
-        row = (each.joint, str(each.pairs), f"{each.apart_mm:.1f}", ends, f"{each.floor_mm:.1f}", f"{each.pck10:.3f}")
-        table.add_row(*row, sigma, str(each.one_only))
-    Console().print(table)
+    found, notes = compare_labels(read_coco(first, joints), read_coco(second, joints), stature)
+    Console().print(agreement_table(found))
+    for note in notes:
+        typer.echo(f"note: {note}")
     if json_path is not None:
-        rows = [{name: None if value != value else value for name, value in asdict(each).items()} for each in found]
-        write_json(json_path, rows)
+        write_json(json_path, agreement_json(found, notes))
 
 
 @app.command()

@@ -9,7 +9,6 @@ unpickled, and the same poses give the same bytes.
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,13 +95,16 @@ def read_predictions(content: bytes | Path, where: str | Path | None = None) -> 
             return Predictions(tuple(arrays["joints"].tolist()), files, models)
     except FileNotFoundError:
         raise BadInput(where, "is not there", MEND) from None
-    except (ValueError, KeyError, IndexError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # NumPy lets out whatever its readers of zip, header and tokens raise
         raise BadInput(where, "does not hold predictions that can be read", MEND) from error
 
 
 def _poses(arrays: Mapping[str, np.ndarray], name: str, frames: int) -> list[list[Pose]]:
     found: list[list[Pose]] = [[] for _ in range(frames)]
     parts = (arrays[f"{name}/{part}"].astype(float) for part in PARTS)
-    for frame, keypoints, confidence, box, score in zip(arrays[f"{name}/frame"], *parts, strict=True):
+    owner = arrays[f"{name}/frame"]
+    if (owner < 0).any():
+        raise ValueError("a pose of no frame")
+    for frame, keypoints, confidence, box, score in zip(owner, *parts, strict=True):
         found[frame].append(Pose(keypoints, confidence, box, float(score)))
     return found

@@ -10,7 +10,7 @@ import numpy as np
 from fosbury.errors import BadInput
 from fosbury.metrics.bootstrap import intervals, sums_by_unit
 from fosbury.metrics.match import match_boxes
-from fosbury.metrics.stature import TRUNK_SHARE, pixel_stature
+from fosbury.metrics.stature import TRUNK_SHARE, athletes, pixel_stature
 from fosbury.pose import Dataset, Person
 
 
@@ -49,10 +49,10 @@ class JointAgreement:
     one_only: int
 
 
-def agreement(a: Dataset, b: Dataset, stature_mm: float) -> list[JointAgreement]:
+def agreement(a: Dataset, b: Dataset, stature_mm: float) -> tuple[list[JointAgreement], list[str]]:
     """Compare two labellings joint by joint, the sum of all first.
 
-    Frames are paired by ``file_name``, people by their boxes.
+    Frames are paired by ``file_name``, people by their boxes. Statures are those of ``a``.
 
     Parameters
     ----------
@@ -63,7 +63,9 @@ def agreement(a: Dataset, b: Dataset, stature_mm: float) -> list[JointAgreement]
 
     Returns
     -------
-    list of JointAgreement
+    joints : list of JointAgreement
+    notes : list of str
+        What was left out.
 
     Raises
     ------
@@ -71,43 +73,54 @@ def agreement(a: Dataset, b: Dataset, stature_mm: float) -> list[JointAgreement]
         If they share no person, or none whose stature can be judged.
     """
     skeleton, other = a.skeleton, {frame.file_name: frame for frame in b.frames}
-    pairs: list[tuple[Person, Person]] = []
-    stature, unit = [], []
+    people = [person for frame in a.frames for person in frame.people]
+    points = np.array([person.keypoints for person in people]).reshape(-1, len(skeleton), 2)
+    labelled = np.array([person.labelled for person in people]).reshape(-1, len(skeleton))
+    height = pixel_stature(points, labelled, athletes(a), skeleton.limbs)
+    mates: list[Person | None] = []
     for frame in a.frames:
         match = other.get(frame.file_name)
-        if match is None or not frame.people or not match.people:
-            continue
-        for person, choice in zip(frame.people, match_boxes(_boxes(frame.people), _boxes(match.people)), strict=True):
-            if choice >= 0:
-                pairs.append((person, match.people[choice]))
-                stature.append(frame.stature_mm or stature_mm)
-                unit.append(frame.unit)
-    if not pairs:
+        there = match.people if match else ()
+        mates += [there[choice] if choice >= 0 else None for choice in match_boxes(_boxes(frame.people), _boxes(there))]
+    paired = np.array([mate is not None for mate in mates], dtype=bool)
+    if not paired.any():
         raise BadInput("the two labellings", "share no labelled person", "give labels of the same file names")
-    first, second = (np.array([pair[side].keypoints for pair in pairs]) for side in (0, 1))
-    has_first, has_second = (np.array([pair[side].labelled for pair in pairs]) for side in (0, 1))
-    both = has_first & has_second
-    height = pixel_stature(first, has_first, np.arange(len(pairs)), skeleton.limbs)
-    both &= np.isfinite(height)[:, None]
+    frames = np.repeat(np.arange(len(a)), [len(frame.people) for frame in a.frames])[paired]
+    stature = np.array([a.frames[index].stature_mm or stature_mm for index in frames])
+    number = np.unique([a.frames[index].unit for index in frames], return_inverse=True)[1]
+    first, has_first, height = points[paired], labelled[paired], height[paired]
+    second = np.array([mate.keypoints for mate in mates if mate is not None])
+    has_second = np.array([mate.labelled for mate in mates if mate is not None])
+    area = np.array([person.area for person, there in zip(people, paired, strict=True) if there])[:, None]
+    known = np.isfinite(height)
+    both = has_first & has_second & known[:, None]
     if not both.any():
         raise BadInput("the two labellings", "have no one whose stature can be judged", "label both ends of a limb")
     pixels = np.linalg.norm(first - second, axis=-1)
-    apart = pixels / height[:, None] * np.array(stature)[:, None]
-    area = np.array([pair[0].area for pair in pairs])[:, None]
+    apart = pixels / height[:, None] * stature[:, None]
     spread = pixels**2 / (2 * area)
     near = pixels <= 0.1 * TRUNK_SHARE * height[:, None]
-    number = np.unique(unit, return_inverse=True)[1]
     rows, columns = np.nonzero(both)
     masks = np.column_stack([np.ones(len(rows), bool), columns[:, None] == np.arange(len(skeleton))])
     ends = intervals(*sums_by_unit(number[rows], apart[rows, columns], masks))
     one_only = (has_first ^ has_second).sum(axis=0)
     found = [_joint("all", both, apart, near, None, ends[0], int(one_only.sum()))]
     for joint, name in enumerate(skeleton.joints):
-        if both[:, joint].any():
-            only = np.zeros_like(both)
-            only[:, joint] = both[:, joint]
+        only = both & (np.arange(len(skeleton)) == joint)
+        if only.any() or one_only[joint]:
             found.append(_joint(name, only, apart, near, spread, ends[joint + 1], int(one_only[joint])))
-    return found
+    return found, _left_out(a, b, paired, known)
+
+
+def _left_out(a: Dataset, b: Dataset, paired: np.ndarray, known: np.ndarray) -> list[str]:
+    names = [{frame.file_name for frame in each.frames} for each in (a, b)]
+    counts = {
+        "frames of the first labelling are not in the second": len(names[0] - names[1]),
+        "frames of the second labelling are not in the first": len(names[1] - names[0]),
+        "people of the first labelling have none in the second": int(np.count_nonzero(~paired)),
+        "people have no limb to judge their stature by": int(np.count_nonzero(~known)),
+    }
+    return [f"{count} {what}" for what, count in counts.items() if count]
 
 
 def _joint(
@@ -119,12 +132,11 @@ def _joint(
     ends: np.ndarray,
     one_only: int,
 ) -> JointAgreement:
-    mean = float(apart[rows].mean())
-    sigma = float(np.sqrt(spread[rows].mean())) if spread is not None else np.nan
-    low, high = map(float, ends)
-    return JointAgreement(
-        name, int(rows.sum()), mean, low, high, mean / np.sqrt(2), float(near[rows].mean()), sigma, one_only
-    )
+    count = int(rows.sum())
+    mean = float(apart[rows].mean()) if count else np.nan
+    sigma = float(np.sqrt(spread[rows].mean())) if spread is not None and count else np.nan
+    share = float(near[rows].mean()) if count else np.nan
+    return JointAgreement(name, count, mean, *map(float, ends), mean / np.sqrt(2), share, sigma, one_only)
 
 
 def _boxes(people: Sequence[Person]) -> np.ndarray:

@@ -3,7 +3,7 @@ from frame to frame."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from fosbury.skeleton import Skeleton, normalise
 
 BENDS = {"knee": ("hip", "knee", "ankle"), "hip": ("shoulder", "hip", "knee")}
 SIDES = ("left", "right")
+LYING = 0.5  # cosine of the steepest line that has something above it
 
 
 def bend(first: np.ndarray, corner: np.ndarray, last: np.ndarray) -> np.ndarray:
@@ -47,7 +48,8 @@ def angles(keypoints: np.ndarray, skeleton: Skeleton) -> dict[str, np.ndarray]:
     dict of str to ndarray, shape (P,)
         ``left_knee``, ``right_knee``, ``left_hip``, ``right_hip`` (180: straight), ``trunk_tilt`` (0: upright) in
         degrees, and ``arch_depth``: how far the mid-hip lies above the line from mid-shoulder to mid-knee, in lengths
-        of that line (below it: negative). Only those whose joints the skeleton has.
+        of that line (below it: negative; NaN where the line stands steeper than 60 degrees and has no above). Only
+        those whose joints the skeleton has.
     """
     place = {normalise(name): index for index, name in enumerate(skeleton.joints)}
     found = {}
@@ -68,7 +70,8 @@ def angles(keypoints: np.ndarray, skeleton: Skeleton) -> dict[str, np.ndarray]:
         across = along[:, 0] * (hip - shoulder)[:, 1] - along[:, 1] * (hip - shoulder)[:, 0]
         with np.errstate(invalid="ignore", divide="ignore"):
             # y points down: above the line is the side that a walk to the right has on its left.
-            found["arch_depth"] = -across * np.sign(along[:, 0]) / length**2
+            depth = -across * np.sign(along[:, 0]) / length**2
+            found["arch_depth"] = np.where(np.abs(along[:, 0]) < LYING * length, np.nan, depth)
     return found
 
 
@@ -108,27 +111,23 @@ def shake(keypoints: np.ndarray, dataset: Dataset, step: int = 1) -> np.ndarray:
     keypoints : ndarray, shape (F, K, 2)
         Of one person a frame, in pixels; NaN where absent.
     dataset : Dataset
-        F frames; those of a clip follow each other.
+        F frames, in any order.
     step : int
         How many frames of the clip lie between two that follow each other.
 
     Returns
     -------
     ndarray, shape (F, K)
-        Length of the second difference in pixels, at the middle frame; NaN where there are no three such frames.
+        Second difference in pixels a frame and frame, at the middle frame; NaN where there are no three such frames.
     """
     result = np.full(keypoints.shape[:2], np.nan)
-    for middle in range(1, len(dataset) - 1):
-        before, here, after = dataset.frames[middle - 1 : middle + 2]
-        if _follow(before, here, step) and _follow(here, after, step):
-            second = keypoints[middle - 1] - 2 * keypoints[middle] + keypoints[middle + 1]
-            result[middle] = np.linalg.norm(second, axis=-1)
+    place = {(f.video, f.frame): index for index, f in enumerate(dataset.frames) if None not in (f.video, f.frame)}
+    for (video, number), middle in place.items():
+        before, after = place.get((video, number - step)), place.get((video, number + step))
+        if before is not None and after is not None:
+            second = keypoints[before] - 2 * keypoints[middle] + keypoints[after]
+            result[middle] = np.linalg.norm(second, axis=-1) / step**2
     return result
-
-
-def _follow(first: object, second: object, step: int) -> bool:
-    same = first.video is not None and first.video == second.video and None not in (first.frame, second.frame)
-    return same and second.frame - first.frame == step
 
 
 def jitter(
@@ -153,7 +152,7 @@ def jitter(
     """
     step = common_step(dataset)
     alone = np.flatnonzero(np.bincount(owner, minlength=len(dataset))[owner] == 1)
-    if step is None or step < 1 or not alone.size:
+    if step is None or not alone.size:
         return None
     moved = []
     for points in (predicted, labels):
@@ -168,10 +167,11 @@ def jitter(
 
 
 def common_step(dataset: Dataset) -> int | None:
-    """The step between frames of one clip that is found most often; None where no two frames share a clip."""
-    steps: Sequence[int] = [
-        b.frame - a.frame
-        for a, b in zip(dataset.frames, dataset.frames[1:], strict=False)
-        if a.video is not None and a.video == b.video and a.frame is not None and b.frame is not None
-    ]
-    return int(np.bincount(steps).argmax()) if steps else None
+    """The step between neighbouring frames of one clip that is found most often; None where no two share a clip."""
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for frame in dataset.frames:
+        if frame.video is not None and frame.frame is not None:
+            numbers[frame.video].append(frame.frame)
+    steps = np.concatenate([np.zeros(0, dtype=int), *(np.diff(np.unique(own)) for own in numbers.values())])
+    found, count = np.unique(steps, return_counts=True)
+    return int(found[count.argmax()]) if found.size else None

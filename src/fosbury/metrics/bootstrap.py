@@ -144,10 +144,13 @@ def intervals(
     ndarray, shape (M, 2)
         NaN for a figure to which fewer than two units contribute.
     """
-    found = np.full((counts.shape[1], 2), np.nan)
     if not len(counts):
-        return found
-    ratios = resampled(sums, counts, resamples, seed)
+        return np.full((counts.shape[1], 2), np.nan)
+    return _ends(resampled(sums, counts, resamples, seed), counts, level)
+
+
+def _ends(ratios: np.ndarray, counts: np.ndarray, level: float = LEVEL) -> np.ndarray:
+    found = np.full((counts.shape[1], 2), np.nan)
     for figure, units in enumerate(np.count_nonzero(counts, axis=0)):
         if units > 1:
             low = tail(units, level)
@@ -176,7 +179,7 @@ def differences(
         return [Difference(np.nan, np.nan, np.nan, np.nan, np.nan, 0)] * counts.shape[1]
     apart = b - a
     ratios = resampled(apart, counts, resamples, seed)
-    ends = intervals(apart, counts, LEVEL, resamples, seed)
+    ends = _ends(ratios, counts)
     result = []
     for figure in range(counts.shape[1]):
         there = counts[:, figure] > 0

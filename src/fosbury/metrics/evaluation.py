@@ -113,6 +113,8 @@ class Evaluation:
         1 on the wrong side, 0 not, NaN where it cannot be told.
     unit : ndarray of int, shape (N,)
         What an interval draws anew: the clip (or group, or picture) of the frame; the frame where all are of one clip.
+    one_clip : bool
+        Whether all frames are of one.
     kind : ndarray of str, shape (N,)
         One of ``taxonomy.KINDS``.
     confidence : ndarray, shape (N,)
@@ -143,6 +145,7 @@ class Evaluation:
     missed: np.ndarray
     swapped: np.ndarray
     unit: np.ndarray
+    one_clip: bool
     kind: np.ndarray
     confidence: np.ndarray
     predicted: np.ndarray
@@ -416,7 +419,7 @@ def evaluate(
         mm_per_px = stature / height
 
     who, joint = np.nonzero(counts & measurable[:, None])
-    unit, told = _units(dataset, owner[who])
+    unit, told = _units(dataset, owner[who], phase[owner[who]] == "arch")
     error_px = error[who, joint]
     left_out = int(np.count_nonzero(counts.any(axis=1) & ~measurable))
     return Evaluation(
@@ -433,19 +436,20 @@ def evaluate(
         missed=~found[who],
         swapped=swapped[who, joint],
         unit=unit,
+        one_clip=len({dataset.frames[index].unit for index in owner[who].tolist()}) < 2,
         kind=named[who, joint],
         confidence=confidence[who, joint],
         predicted=guessed,
         labels=seen,
         person_phase=phase[owner],
-        jitter=jitter(guessed, seen, mm_per_px, owner, dataset) if ap else None,
+        jitter=jitter(guessed, seen, mm_per_px, owner, dataset),
         oks_ap=oks_ap(dataset, predictions, known) if ap else None,
         left_out=left_out,
         notes=(*_notes(dataset, owner, counts, measurable, labelled, known), *told),
     )
 
 
-def _units(dataset: Dataset, frame: np.ndarray) -> tuple[np.ndarray, list[str]]:
+def _units(dataset: Dataset, frame: np.ndarray, arch: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Number of the unit of each row, and what is to be said of an interval over these."""
     if not len(frame):
         return np.zeros(0, dtype=int), []
@@ -454,8 +458,10 @@ def _units(dataset: Dataset, frame: np.ndarray) -> tuple[np.ndarray, list[str]]:
         frames, unit = np.unique(frame, return_inverse=True)
         said = "they say nothing of another clip, and are too narrow where frames follow each other"
         return unit, [f"intervals are over the {len(frames)} frames of one clip: {said}"] if len(frames) > 1 else []
-    few = f"intervals are over {len(names)} clips, which are few: they are too narrow"
-    return unit, [few] if len(names) < FEW else []
+    for count, where in ((len(names), ""), (len(np.unique(unit[arch])), " of the arch")):
+        if 0 < count < FEW:
+            return unit, [f"intervals{where} are over {count} clips, which are few: they are too narrow"]
+    return unit, []
 
 
 def _matched(dataset: Dataset, predictions: Sequence[Sequence[Pose]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -564,8 +570,11 @@ def calibration(val: Evaluation, test: Evaluation) -> dict[str, float | int]:
         expected calibration errors with and without it, of all frames and of the arch. What has no frames is left out.
     """
     everything = np.ones(len(val.joint), dtype=bool)
-    temperature = fit_temperature(*val.judged(everything))
-    numbers = {"temperature": _rounded(temperature, 3), "val_joints": int(everything.sum())}
+    fitted_on = val.judged(everything)
+    if not len(fitted_on[0]):
+        return {"val_joints": 0}
+    temperature = fit_temperature(*fitted_on)
+    numbers = {"temperature": _rounded(temperature, 3), "val_joints": len(fitted_on[0])}
     for name, rows in (("", np.ones(len(test.joint), dtype=bool)), ("arch_", test.phase == "arch")):
         confidence, right = test.judged(rows)
         numbers[f"{name}ece"] = _rounded(reliability(confidence, right).error, 4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -87,6 +87,8 @@ def verdicts(a: Evaluation, b: Evaluation) -> list[Verdict]:
     first, counts = sums_by_unit(a.unit, a.error_mm, rows)
     second, _ = sums_by_unit(b.unit, b.error_mm, rows)
     found = differences(first, second, counts)
+    if a.one_clip:
+        found = [replace(each, low=np.nan, high=np.nan, better=np.nan, p=np.nan, units=1) for each in found]
     raised = {part: _raised(part, keys, found) for part in groups}
     result = []
     for column, ((part, name), difference) in enumerate(zip(keys, found, strict=True)):
@@ -131,8 +133,10 @@ def sentence(verdict: Verdict, a: str = "A", b: str = "B") -> str:
         return f"{b} is {word} than {a}: {size}; {sure}"
     if difference.mean == 0:
         return f"no difference between {b} and {a}: {size}; {over}"
-    needed = f"about {_rounded_up(verdict.frames_needed)} frames, of as many more clips, would be"
-    return f"not enough frames to tell {b} from {a}: {size}; {sure}; {needed}"
+    said = f"not enough frames to tell {b} from {a}: {size}; {sure}"
+    if verdict.frames_needed <= verdict.frames:  # the interval alone would tell; the number of tests speaks against it
+        return said
+    return f"{said}; about {_rounded_up(verdict.frames_needed)} frames, of as many more clips, would be"
 
 
 def _rounded_up(count: float) -> str:

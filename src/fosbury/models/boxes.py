@@ -125,7 +125,7 @@ class Looker:
             pose = self.model.predict([picture], [box_of(self.last, TRACKED_ROOM)[None]])[0][0]
             pose = replace(pose, box=box_of(pose))
         if pose is None or pose.score < SURE * self.usual:
-            pose = search(self.model, picture)
+            pose = max([search(self.model, picture), *([pose] if pose else [])], key=lambda each: each.score)
         self.last, self.usual = pose, max(pose.score, self.usual)
         return pose
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 FILLS = (("#fff", "////"), ("#1f4e8c", ""))
 DASHES = ("--", "-", ":")
-SETTINGS = {"svg.hashsalt": "fosbury", "svg.fonttype": "none", "font.family": "sans-serif", "hatch.color": "#c2570c"}
+SETTINGS = {"svg.hashsalt": "fosbury", "svg.fonttype": "none", "font.family": "sans-serif"}
 Value = float | None
 
 
@@ -43,7 +43,7 @@ def bars(
     for number, (name, own) in enumerate(series.items()):
         values = np.array([np.nan if value is None else value for value in own], dtype=float)
         reach = np.array([end or (np.nan, np.nan) for end in ends[name]], dtype=float).reshape(-1, 2)
-        errors = np.abs(np.nan_to_num(np.stack([values - reach[:, 0], reach[:, 1] - values])))
+        errors = np.clip(np.stack([values - reach[:, 0], reach[:, 1] - values]), 0, None)
         at = np.arange(len(groups)) + (number + 0.5) * wide - 0.4
         fill, hatch = FILLS[number % len(FILLS)]
         axes.bar(at, values, 0.94 * wide, yerr=errors, label=name, color=fill, hatch=hatch, edgecolor="#111", capsize=2)

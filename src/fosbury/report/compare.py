@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from typing import Any
 import dvc.api
 import numpy as np
 import yaml
-from dvc.exceptions import DvcException
-from dvc.scm import SCMError
+from dvc.exceptions import DvcException, NotDvcRepoError
+from dvc.scm import RevError, SCMError
 
 from fosbury.errors import BadInput
 from fosbury.formats.coco import read_coco
@@ -106,20 +106,27 @@ def load_side(asked: str, repository: Path = Path()) -> Side:
     """
     revision, _, model = asked.partition(":")
     model = model or TUNED
+    if not revision:
+        raise BadInput(asked, "names no revision", f"name one before the colon, or {WORKSPACE}")
     if model not in MODELS:
         raise BadInput(asked, f"names the model '{model}'", f"choose one of {', '.join(MODELS)}")
     path = next(path for path, models in PREDICTIONS.items() if model in models)
-    params = yaml.safe_load(_read("params.yaml", revision, repository))
     try:
+        params = yaml.safe_load(_read("params.yaml", revision, repository))
         skeleton = Skeleton.from_mapping(params["skeleton"], where=f"params.yaml of {revision}")
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, yaml.YAMLError):
         raise BadInput(f"params.yaml of {revision}", "names no skeleton", "name a revision of this project") from None
     with tempfile.TemporaryDirectory() as folder:
         labels = Path(folder) / "test.json"
         labels.write_bytes(_read(LABELS, revision, repository))
-        test = read_coco(labels, skeleton)
+        try:
+            test = read_coco(labels, skeleton)
+        except BadInput as error:
+            raise BadInput(f"{LABELS} of {revision}", "cannot be read", "run 'dvc repro' there again") from error
     predictions = read_predictions(_read(path, revision, repository), f"{path} of {revision}")
-    if model not in predictions.models or predictions.files != tuple(frame.file_name for frame in test.frames):
+    belongs = predictions.joints == test.skeleton.joints
+    belongs &= predictions.files == tuple(frame.file_name for frame in test.frames)
+    if not belongs or model not in predictions.models:
         raise BadInput(f"{path} of {revision}", "does not belong to its labels", "run 'dvc repro' there again")
     own = replace(predictions, models={model: predictions.models[model]})
     return Side(asked, _flat(params), test, own)
@@ -133,13 +140,24 @@ def _read(path: str, revision: str, repository: Path) -> bytes:
             raise BadInput(path, "is not in the workspace", "run 'dvc repro'") from None
     try:
         return dvc.api.read(path, repo=str(repository), rev=revision, mode="rb")
-    except SCMError:
+    except RevError:
         mend = "name a branch, a tag, a commit or an experiment ('dvc exp show' lists them)"
         raise BadInput(revision, "is no revision of this repository", mend) from None
-    except (DvcException, FileNotFoundError):
-        fetch = f"dvc fetch --all-branches --all-tags {path}"
-        mend = f"run '{fetch}', or 'dvc repro' on that revision"
+    except (SCMError, NotDvcRepoError):
+        raise BadInput(repository.absolute(), "is no repository of git and DVC", "go to the project's folder") from None
+    except (DvcException, FileNotFoundError) as error:
+        # DVC says the same of a file that a revision does not know, and of one whose content is nowhere.
+        if any(isinstance(cause, KeyError) for cause in _causes(error)):
+            mend = "name one whose pipeline keeps predictions, or run the present code there"
+            raise BadInput(revision, f"its {path} was not made by that revision", mend) from None
+        mend = f"run 'dvc fetch --all-branches --all-tags {path}', or 'dvc repro' on that revision"
         raise BadInput(revision, f"its {path} is not in the cache", mend) from None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
@@ -203,8 +221,18 @@ def compare(sides: Sequence[Side], common: bool = False) -> Comparison:
         test,
         tuple(measured),
         {name: verdicts(measured[0], own) for name, own in zip(names[1:], measured[1:], strict=True)},
-        (*notes, *measured[0].notes),
+        (*notes, *_told_boxes(sides), *measured[0].notes),
     )
+
+
+def _told_boxes(sides: Sequence[Side]) -> list[str]:
+    """What is to be said where a model did not look for people by itself."""
+    told = {side.name: side.params.get("model.boxes") for side in sides}
+    labels = [name for name, source in told.items() if source == "labels"]
+    others = [f"{name} looked by {source}" for name, source in told.items() if source not in (None, "labels")]
+    if labels:
+        others.append(f"{', '.join(labels)} looked at the labelled boxes, so that nobody could be missed")
+    return others
 
 
 def _label(frame: Frame) -> str:

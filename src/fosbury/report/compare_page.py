@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import html
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from markdown_it import MarkdownIt
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from fosbury.metrics.evaluation import Evaluation
+from fosbury.metrics.evaluation import UPRIGHT, Evaluation
 from fosbury.metrics.paired import Verdict, sentence
 from fosbury.metrics.taxonomy import MEANING
 from fosbury.report.compare import Comparison
+from fosbury.report.table import rendered
 
 PARTS = {"by_phase": "phase", "by_tilt": "trunk tilt", "by_joint": "joint", "by_visibility": "visibility"}
 READ = (
@@ -25,6 +26,8 @@ READ = (
     "brackets: 95 % interval of a bootstrap over clips. p: of exchanging the two clip by clip, raised for the number "
     "of rows of a table (Holm). A row is told only where the interval leaves 0 out and p is below 0.05."
 )
+WIDEST = 1000  # a table of text is as wide as it needs; a terminal breaks what is longer than itself
+MARKS = re.compile(r"([\\`*_\[\]()!<>@#|~])")
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem;color:#111;background:#fff}"
     "table{display:block;overflow-x:auto;border-collapse:collapse;margin:.5rem 0 1.5rem}"
@@ -97,7 +100,7 @@ def _headlines(comparison: Comparison) -> list[str]:
 
 
 def _figures(name: str, evaluation: Evaluation) -> tuple[str, ...]:
-    arch, upright = evaluation.phase == "arch", np.isin(evaluation.phase, ("approach", "takeoff"))
+    arch, upright = evaluation.phase == "arch", np.isin(evaluation.phase, UPRIGHT)
     masks = [arch, upright, np.ones(len(arch), dtype=bool)]
     ends = evaluation.intervals(masks)
     figures = [evaluation.figures(mask) for mask in masks]
@@ -132,9 +135,9 @@ def _value(value: Any) -> str:
     return "-" if value is None else str(value)
 
 
-def terminal(comparison: Comparison, width: int = 140) -> str:
+def terminal(comparison: Comparison) -> str:
     """Return the comparison as tables of text."""
-    console = Console(file=io.StringIO(), width=width, highlight=False)
+    console = Console(file=io.StringIO(), width=WIDEST, highlight=False)
     for section in sections(comparison):
         console.print(f"\n[bold]{section.title}[/bold]", markup=True)
         for line in section.text:
@@ -153,8 +156,8 @@ def markdown(comparison: Comparison) -> str:
     """Return the comparison as Markdown."""
     lines = []
     for place, section in enumerate(sections(comparison)):
-        lines += [f"{'#' * (2 if place == 0 else 3)} {section.title}", ""]
-        lines += [f"- {line}" if len(section.text) > 1 else line for line in section.text]
+        lines += [f"{'#' * (2 if place == 0 else 3)} {_escaped(section.title)}", ""]
+        lines += [f"- {_escaped(line)}" if len(section.text) > 1 else _escaped(line) for line in section.text]
         if section.head:
             lines += [_bar(section.head), _bar(("---", *["---:"] * (len(section.head) - 1))), *map(_bar, section.rows)]
         lines.append("")
@@ -162,12 +165,17 @@ def markdown(comparison: Comparison) -> str:
 
 
 def _bar(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    return f"| {' | '.join(map(_escaped, cells))} |"
+
+
+def _escaped(text: str) -> str:
+    """Text that may come from strangers (file names, branches), so that Markdown shows it as it is."""
+    return MARKS.sub(r"\\\1", text) if re.search("[A-Za-z]", text) else text
 
 
 def page(comparison: Comparison) -> str:
     """Return the comparison as one HTML page that needs nothing else."""
     head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><style>{STYLE}</style>"
     title = html.escape(" against ".join(comparison.names[::-1]))
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown(comparison))
+    body = rendered(markdown(comparison))
     return f"<!doctype html><html lang=en><head>{head}<title>{title}</title></head><body>{body}</body></html>\n"

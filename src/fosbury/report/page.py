@@ -13,7 +13,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from markdown_it import MarkdownIt
 from PIL import Image
 
 from fosbury.metrics.evaluation import EVERY, Evaluation
@@ -22,7 +21,7 @@ from fosbury.metrics.taxonomy import KINDS, MEANING
 from fosbury.pose import Dataset, Pose
 from fosbury.report.charts import bars, lines
 from fosbury.report.montage import cells, choose_frames
-from fosbury.report.table import markdown_table
+from fosbury.report.table import markdown_table, rendered
 
 WORST, TYPICAL = 9, 6  # frames in the slider
 QUALITY = 78
@@ -67,6 +66,8 @@ class Run:
         What the data set consists of, Markdown.
     files : dict of str to Path
         Files and folders whose hash the page tells.
+    notes : tuple of str
+        What was said when the models were measured.
     """
 
     test: Dataset
@@ -75,6 +76,7 @@ class Run:
     curve: str
     data: str
     files: dict[str, Path]
+    notes: tuple[str, ...] = ()
 
 
 def page(run: Run, root: Path) -> str:
@@ -100,12 +102,12 @@ def page(run: Run, root: Path) -> str:
     both = {name: figures[name] for name in ("baseline", "finetuned")}
     found = verdicts(run.evaluations["baseline"], run.evaluations["finetuned"])
     arch = next((each for each in found if each.name == "arch"), found[0])
-    notes = dict.fromkeys(note for own in run.evaluations.values() for note in own.notes)
+    notes = dict.fromkeys([*run.notes, *(note for own in run.evaluations.values() for note in own.notes)])
     parts = [
         "<h1>Joint error in the arch, before and after fine-tuning</h1>",
         f'<p class="lead">{html.escape(_lead(figures, arch.name))}</p>',
         f"<p>{html.escape(sentence(arch, 'before', 'after').capitalize())}.</p>",
-        _section("By phase", _rendered(markdown_table(figures)) + _list(notes)),
+        _section("By phase", rendered(markdown_table(figures)) + _list(notes)),
         _section("Look", _slider(run, root)),
         _section("Where the error is", "".join(_bars(part, both) for part in ("by_phase", "by_joint", "by_tilt"))),
         _section("Told from chance?", _verdict_table(found)),
@@ -113,7 +115,7 @@ def page(run: Run, root: Path) -> str:
         _section("Angles", _angles(both)),
         _section("Does the confidence mean anything?", _calibration(both)),
         _section("Learning curve", _learning(run.curve)),
-        _section("Data", _rendered(run.data.replace("# Data set", "", 1))),
+        _section("Data", rendered(run.data.replace("# Data set", "", 1))),
         _section("Made with", _made(run.files)),
     ]
     head = (
@@ -140,10 +142,6 @@ def _lead(figures: Mapping[str, Mapping[str, Any]], phase: str) -> str:
 
 def _section(title: str, content: str) -> str:
     return f"<section><h2>{html.escape(title)}</h2><div>{content}</div></section>"
-
-
-def _rendered(markdown: str) -> str:
-    return MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
 
 
 def _list(lines_: Sequence[str] | Mapping[str, None]) -> str:
@@ -238,7 +236,7 @@ def _angles(figures: Mapping[str, Mapping[str, Any]]) -> str:
         if each["jitter"]
     ]
     jitter = (
-        f"<p>Jitter, median acceleration in mm a frame and frame: {html.escape('; '.join(said))}.</p>" if said else ""
+        f"<p>Jitter, median acceleration in mm per frame squared: {html.escape('; '.join(said))}.</p>" if said else ""
     )
     return _table(("mean error (poses found)", *(NAMES[name] for name in figures)), rows) + jitter
 
@@ -246,7 +244,8 @@ def _angles(figures: Mapping[str, Mapping[str, Any]]) -> str:
 def _calibration(figures: Mapping[str, Mapping[str, Any]]) -> str:
     series, said = {}, []
     for name, own in figures.items():
-        calibration = own["calibration"].get("arch", own["calibration"]["all"])
+        where = "arch" if "arch" in own["calibration"] else EVERY
+        calibration = own["calibration"][where]
         bins = [each for each in calibration["bins"] if each["joints"]]
         series[NAMES[name]] = [each["confidence"] for each in bins], [each["right"] for each in bins]
         if calibration["ece"] is not None:
@@ -255,7 +254,7 @@ def _calibration(figures: Mapping[str, Mapping[str, Any]]) -> str:
     chart = lines("Share of joints that are right, by confidence", series, "confidence", "right")
     return (
         chart
-        + f"<p>Expected calibration error, arch: {html.escape('; '.join(said))}. Right: similarity 0.5 or more.</p>"
+        + f"<p>Expected calibration error, {where}: {html.escape('; '.join(said))}. Right: similarity 0.5 or more.</p>"
     )
 
 

@@ -9,14 +9,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from markdown_it import MarkdownIt
 from rich import box
 from rich.table import Table
 
 from fosbury.errors import BadInput
+from fosbury.metrics.agreement import JointAgreement
 
 EVERY = "all"
 CSV_FIGURES = (
@@ -103,6 +107,39 @@ def markdown_table(evaluations: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [head, ["---", *["---:"] * (len(head) - 1)]]
     lines += [[f"**{cell}**" for cell in row] if row[0] == "arch" else row for row in rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def rendered(markdown: str) -> str:
+    """HTML of Markdown with tables; HTML, pictures and links in it stay text."""
+    return (
+        MarkdownIt("commonmark", {"html": False})
+        .enable("table")
+        .disable(["image", "link", "autolink"])
+        .render(markdown)
+    )
+
+
+def agreement_table(joints: Sequence[JointAgreement]) -> Table:
+    """Return the table of two labellings for a terminal."""
+    table = Table(title="Two labellings, in mm-equivalents", title_justify="left", box=None)
+    for column in ("joint", "pairs", "apart", "95 %", "floor", "PCK@0.1", "sigma", "one only"):
+        table.add_column(column, justify="left" if column == "joint" else "right", no_wrap=True)
+    for each in joints:
+        ends = "-" if np.isnan(each.low) else f"{each.low:.1f}-{each.high:.1f}"
+        apart, floor = _number(each.apart_mm, 1), _number(each.floor_mm, 1)
+        row = (each.joint, str(each.pairs), apart, ends, floor, _number(each.pck10, 3), _number(each.sigma, 3))
+        table.add_row(*row, str(each.one_only))
+    return table
+
+
+def agreement_json(joints: Sequence[JointAgreement], notes: Sequence[str]) -> dict[str, Any]:
+    """Return what ``fosbury agreement --json`` writes."""
+    rows = [{name: None if value != value else value for name, value in asdict(each).items()} for each in joints]
+    return {"joints": rows, "notes": list(notes)}
+
+
+def _number(value: float, digits: int) -> str:
+    return "-" if np.isnan(value) else f"{value:.{digits}f}"
 
 
 def csv_text(evaluations: Mapping[str, Mapping[str, Any]], part: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from rich.console import Console
 
 from fosbury.config import load_params
+from fosbury.errors import BadInput
 from fosbury.formats.coco import read_coco
 from fosbury.formats.predictions import read_predictions
 from fosbury.metrics.evaluation import evaluate
@@ -35,11 +36,15 @@ def main() -> None:
     test = read_coco(TEST, params.pose_skeleton)
     counted = {normalise(joint) for joint in evaluations["finetuned"]["by_joint"]}
     known = np.array([normalise(joint) in counted for joint in test.skeleton.joints])
-    poses = {name: own for path in PREDICTIONS for name, own in read_predictions(path).models.items()}
+    read = [read_predictions(path) for path in PREDICTIONS]
+    if any(each.joints != test.skeleton.joints for each in read):
+        raise BadInput(PREDICTIONS[0], "holds other joints than the labels", "run 'dvc repro evaluate_export'")
+    poses = {name: own for each in read for name, own in each.models.items()}
     how = (params.data.stature_mm, params.evaluate.cap, known, False)
     measured = {name: evaluate(test, own, *how) for name, own in poses.items()}
+    notes = tuple(dict.fromkeys(note for each in evaluations.values() for note in each["notes"]))
     files = {name: Path(name) for name in (*FILES, *EXPORTED)}
-    made = Run(test, measured, poses, CURVE.read_text(encoding="utf-8"), DATA.read_text(encoding="utf-8"), files)
+    made = Run(test, measured, poses, CURVE.read_text(encoding="utf-8"), DATA.read_text(encoding="utf-8"), files, notes)
     write_text(PAGE, page(made, ROOT))
     Console().print(terminal_table(evaluations))
 
