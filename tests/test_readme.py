@@ -22,15 +22,19 @@ def measured() -> dict[tuple[str, str], dict[str, str]]:
         return {(row["phase"], row["model"]): row for row in csv.DictReader(file)}
 
 
+def error_of(row: dict[str, str]) -> str:
+    return f"{float(row['error_mm']):.1f} [{float(row['error_mm_low']):.0f}, {float(row['error_mm_high']):.0f}]"
+
+
 def test_the_table_is_the_one_that_was_measured():
     rows, figures = quoted_rows(), measured()
     assert set(rows) == {phase for phase, _ in figures}
     for phase, (frames, before, after, pck_before, pck_after) in rows.items():
         baseline, finetuned = figures[phase, "baseline"], figures[phase, "finetuned"]
         assert frames == baseline["frames"]
-        assert before == f"{float(baseline['error_mm']):.1f}"
+        assert before == error_of(baseline)
         change = 100 * (float(finetuned["error_mm"]) / float(baseline["error_mm"]) - 1)
-        assert after == f"{float(finetuned['error_mm']):.1f} ({change:+.0f} %)"
+        assert after == f"{error_of(finetuned)} ({change:+.0f} %)"
         assert pck_before == f"{float(baseline['pck10']):.3f}"
         assert pck_after == f"{float(finetuned['pck10']):.3f}"
 

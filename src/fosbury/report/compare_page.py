@@ -24,7 +24,8 @@ PARTS = {"by_phase": "phase", "by_tilt": "trunk tilt", "by_joint": "joint", "by_
 READ = (
     "Errors are mm-equivalents; a difference below 0 means that the revision is better than the first one. Square "
     "brackets: 95 % interval of a bootstrap over clips. p: of exchanging the two clip by clip, raised for the number "
-    "of rows of a table (Holm). A row is told only where the interval leaves 0 out and p is below 0.05."
+    "of rows of a table (Holm): with n clips and k rows it cannot come below 2k / 2^n. A row is told only where the "
+    "interval leaves 0 out and p is below 0.05."
 )
 WIDEST = 1000  # a table of text is as wide as it needs; a terminal breaks what is longer than itself
 MARKS = re.compile(r"([\\`*_\[\]()!<>@#|~])")
