@@ -70,6 +70,11 @@ def test_95_percent_cover_93_to_97(units):
     assert hits / runs + 0.006 >= 0.93 and hits / runs <= 0.97
 
 
+def test_a_single_unit_is_not_tested():
+    (found,) = differences(column([3.0, 0.0]), column([5.0, 0.0]), column([1, 0]))
+    assert found.units == 1 and np.isnan(found.p) and np.isnan(found.low) and not found.told
+
+
 def test_identical_predictions_differ_by_nothing():
     errors, counts = column([3.0, 4.0, 8.0]), column([1, 2, 3])
     (same,) = differences(errors, errors, counts)

@@ -40,7 +40,7 @@ class Difference:
     better : float
         Share of the resamples in which B is less than A, ties counted half.
     p : float
-        Two-sided, of a test that exchanges A and B unit by unit (exact up to ``EXACT`` units).
+        Two-sided, of a test that exchanges A and B unit by unit (exact up to ``EXACT`` units); NaN with fewer than two.
     units : int
     """
 
@@ -189,7 +189,7 @@ def differences(
         drawn = ratios[np.isfinite(ratios[:, figure]), figure]
         better = float(np.mean(drawn < 0) + np.mean(drawn == 0) / 2)
         mean = float(apart[there, figure].sum() / counts[there, figure].sum())
-        p = exchange_test(apart[there, figure], resamples, seed)
+        p = exchange_test(apart[there, figure], resamples, seed) if there.sum() > 1 else np.nan
         result.append(Difference(mean, *map(float, ends[figure]), better, p, int(there.sum())))
     return result
 

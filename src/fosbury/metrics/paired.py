@@ -104,7 +104,7 @@ def verdicts(a: Evaluation, b: Evaluation) -> list[Verdict]:
                 float(b.error_mm[mask].mean()) if mask.any() else np.nan,
                 difference,
                 float(raised[part][place]),
-                len(raised[part]),
+                int(np.isfinite(raised[part]).sum()),
             )
         )
     return result
