@@ -118,15 +118,15 @@ def test_rtmpose_runs_from_data_to_export_without_an_agpl_package(pipeline, tmp_
     assert "needs the package ultralytics" in refused
     assert "Traceback" not in refused
     scratch.run("git", "checkout", "--quiet", "--force", ".")
-    output = scratch.run("dvc", "exp", "run", "--name", "top_down", *overrides("model=rtmpose_t"))
+    output = scratch.run("dvc", "exp", "run", "--name", "topdown", *overrides("model=rtmpose_t"))
     assert {"train", "evaluate", "export", "evaluate_export", "report"} <= stages_run(output)
     assert not {"frames", "annotations", "dataset"} & stages_run(output)
     assert "labelled people are" in (scratch.root / "reports/table.md").read_text(encoding="utf-8")
     figures = {**read_json(scratch.root / "metrics/summary.json"), **read_json(scratch.root / "metrics/export.json")}
     assert figures["arch_error_mm_onnx"] == pytest.approx(figures["arch_error_mm"], rel=0.02)
-    compared = scratch.run("fosbury", "compare", "HEAD", "top_down", "HEAD:baseline", "--md")
+    compared = scratch.run("fosbury", "compare", "HEAD", "topdown", "HEAD:baseline", "--md")
     assert "| model.architecture | yolo11n-pose | rtmpose-t | yolo11n-pose |" in compared
-    assert "top_down" in compared.splitlines()[0]
+    assert "topdown" in compared.splitlines()[0]
 
 
 def test_an_edited_conf_is_refused_until_it_is_composed(pipeline, tmp_path):
