@@ -17,6 +17,7 @@ from fosbury.errors import BadInput
 from fosbury.media.image import read_image, write_image
 from fosbury.metrics.evaluation import evaluate
 from fosbury.models import yolo
+from fosbury.models.exported import skeleton_of
 from fosbury.models.predicting import predict_dataset
 from fosbury.models.recipe import Recipe, arch_repeats, run_key, selection_frames
 from fosbury.pose import Dataset
@@ -271,12 +272,13 @@ def test_a_device_that_is_not_there_is_refused(device, trained, monkeypatch):
         yolo.YoloPose(trained)
 
 
-def test_unnamed_joints_are_cocos_even_where_another_skeleton_has_as_many(trained, skeletons):
+def test_unnamed_joints_are_cocos_even_where_another_skeleton_has_as_many(skeletons):
     coco = skeletons["coco17"]
     other = replace(coco, joints=tuple(f"point_{index}" for index in range(17)))
-    module, _ = yolo.load_module(trained)
-    assert yolo._skeleton_of(trained, module, {}, other).joints == coco.joints
-    assert yolo._skeleton_of(trained, module, {}, coco) is coco
+    assert skeleton_of("model.pt", 17, {}, other).joints == coco.joints
+    assert skeleton_of("model.pt", 17, {}, coco) is coco
+    with pytest.raises(BadInput, match="does not name them"):
+        skeleton_of("model.pt", 10, {}, coco)
 
 
 def test_frames_that_cannot_be_measured_cannot_choose_a_checkpoint(stills, tmp_path):
