@@ -97,6 +97,29 @@ def test_describe_takes_out_clock_and_makers_notes(file, tmp_path):
     assert one.read_bytes() == file.read_bytes()
 
 
+def test_a_temperature_travels_and_cools_the_confidence(file, tmp_path):
+    network, example = tiny()
+    path = to_onnx(network, example, tmp_path / "cooled.onnx", COCO, "AGPL-3.0", temperature=2.0)
+    told = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    assert told["fosbury.temperature"] == "2.0" and list(told) == sorted(told)
+    assert "exp(-ln(c / (1 - c)) / 2.0)" in onnx.load(path).doc_string
+    picture = np.random.default_rng(1).integers(0, 256, (50, 120, 3), dtype=np.uint8)
+    raw, cool = (OnnxPose(each, confidence=1e-4).predict([picture])[0] for each in (file, path))
+    assert len(raw) == len(cool) > 0
+    for before, after in zip(raw, cool, strict=True):
+        np.testing.assert_array_equal(before.keypoints, after.keypoints)
+        odds = before.confidence / (1 - before.confidence)
+        np.testing.assert_allclose(after.confidence, np.sqrt(odds) / (1 + np.sqrt(odds)), atol=1e-6)
+        assert before.score == after.score
+
+
+@pytest.mark.parametrize("text", ["warm", "0", "-1", "inf", "nan"])
+def test_a_temperature_that_is_none_is_refused(file, tmp_path, text):
+    path = plain(tmp_path / "spoilt.onnx", file, **{"fosbury.temperature": text})
+    with pytest.raises(BadInput, match=f"says that its temperature is '{text}', no number above 0"):
+        load_model(path, skeleton=COCO)
+
+
 def test_other_skeletons_travel(tmp_path):
     network, example = tiny(14)
     path = to_onnx(network, example, tmp_path / "lsp.onnx", LSP, "AGPL-3.0")

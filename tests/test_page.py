@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import os
 import re
 import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -63,13 +67,25 @@ def test_it_holds_everything_and_needs_nothing(made):
     assert set(re.findall(r"(?:src|href)=(.{5})", text)) == {'"data'}
     assert "http" not in re.sub(r"base64,[^\"]+", "", text)
     assert text.count("data:image/jpeg;base64,") == 4 * text.count("data-shot=")
-    assert text.count("data:image/svg+xml;base64,") == 5
+    assert text.count("data:image/svg+xml;base64,") == 6
     assert "<td>test</td>" in text and digest(run.files["model.pt"]) in text
     assert "<i>" not in text and "&lt;i&gt;" in text
 
 
 def test_the_same_run_gives_the_same_bytes(made):
     assert page(*made) == page(*made)
+
+
+def test_label_noise_is_a_line_in_the_charts(made):
+    run, root = made
+    plain, noisy = page(run, root), page(replace(run, label_noise_mm=27.0), root)
+    drawn = [base64.b64decode(data).decode() for data in re.findall(r"svg\+xml;base64,([^\"]+)", noisy)]
+    assert ["label noise, 27 mm" in chart for chart in drawn] == [True] * 4 + [False, True]
+    assert len(plain) < len(noisy)
+
+
+def test_it_tells_the_time_of_take_off(made):
+    assert re.search(r"Time of take-off.*within 1 frame in before \d+%, after \d+% of 8 clips", page(*made))
 
 
 def test_one_clip_is_no_evidence(skeletons, tmp_path):
@@ -92,6 +108,80 @@ def test_a_browser_shows_it(made, tmp_path, width):
     assert int(re.search(r'data-wide="(\d+)"', dom)[1]) <= width  # nothing sticks out
     assert re.search(r'data-shown="1"', dom)  # the slider shows one frame, the one that it is moved to
     assert 'id="slider"' in dom and "hidden" not in re.search(r"<input id=\"slider\"[^>]*>", dom)[0]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_the_keyboard_moves_the_slider(made, tmp_path):
+    file = tmp_path / "index.html"
+    file.write_text(page(*made))
+    with _Browser(tmp_path / "user", file.as_uri()) as browser:
+        shown = "shots.findIndex(each => !each.hidden)"
+        assert browser.value(shown) == 0
+        last = browser.value("shots.length") - 1
+        for _ in range(3):  # tables that are wider than the window take the focus, too
+            if browser.value("document.activeElement.id") != "slider":
+                browser.press("Tab")
+        for key, place in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", last), ("Home", 0)):
+            browser.press(key)
+            assert browser.value(shown) == place, key
+        assert browser.value("getComputedStyle(slider).outlineStyle") == "solid"  # one sees where one is
+
+
+class _Browser:
+    """Chromium with one page, told what to do through a pair of pipes (DevTools protocol)."""
+
+    CODES: ClassVar = {"Tab": 9, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowRight": 39}
+
+    def __init__(self, user: Path, address: str):
+        (theirs_in, self.out), (self.back, theirs_out) = os.pipe(), os.pipe()
+
+        def wire() -> None:
+            os.dup2(theirs_in, 3)
+            os.dup2(theirs_out, 4)
+
+        command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", *QUIET, "--remote-debugging-pipe"]
+        command += [f"--user-data-dir={user}", "about:blank"]
+        quiet = subprocess.DEVNULL
+        self.process = subprocess.Popen(command, preexec_fn=wire, pass_fds=(3, 4), stdout=quiet, stderr=quiet)
+        os.close(theirs_in)
+        os.close(theirs_out)
+        self.count, self.rest, self.session = 0, b"", None
+        target = self.call("Target.createTarget", url=address)["targetId"]
+        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)
+        while not self.value("document.readyState === 'complete' && typeof shots !== 'undefined'"):
+            pass
+
+    def __enter__(self) -> _Browser:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self.out)
+        os.close(self.back)
+
+    def call(self, method: str, **params: object) -> dict:
+        self.count += 1
+        asked = {"id": self.count, "method": method, "params": params}
+        os.write(self.out, json.dumps(asked | ({"sessionId": self.session} if self.session else {})).encode() + b"\0")
+        while True:
+            while b"\0" not in self.rest:
+                got = os.read(self.back, 1 << 16)
+                assert got, "the browser is gone"
+                self.rest += got
+            message, _, self.rest = self.rest.partition(b"\0")
+            told = json.loads(message)
+            if told.get("id") == self.count:
+                return told["result"]
+
+    def value(self, expression: str) -> object:
+        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
+    def press(self, key: str) -> None:
+        code = {"key": key, "code": key, "windowsVirtualKeyCode": self.CODES[key]}
+        for kind in ("rawKeyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, **code)
 
 
 def test_a_folder_has_one_digest(tmp_path):

@@ -59,6 +59,7 @@ class Data(_Section):
     every: Annotated[int, Field(ge=1)]
     jpeg_quality: Annotated[int, Field(ge=1, le=100)]
     stature_mm: Annotated[float, Field(ge=500, le=3000)]
+    label_noise_mm: Positive | None
 
 
 class Split(_Section):
@@ -130,6 +131,7 @@ class Train(_Section):
     erasing: Annotated[float, Field(ge=0, lt=1)]
     upright_crops: bool
     half_body: Share
+    coarse_loss: NotNegative
     oversample_arch: Annotated[int, Field(ge=1)]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fosbury.errors import BadInput
-from fosbury.metrics.bootstrap import intervals, sums_by_unit
+from fosbury.metrics.bootstrap import FEW, intervals, sums_by_unit
 from fosbury.metrics.match import match_boxes
 from fosbury.metrics.stature import TRUNK_SHARE, athletes, pixel_stature
 from fosbury.pose import Dataset, Person
@@ -65,7 +65,7 @@ def agreement(a: Dataset, b: Dataset, stature_mm: float) -> tuple[list[JointAgre
     -------
     joints : list of JointAgreement
     notes : list of str
-        What was left out.
+        What was left out, and how few the clips are.
 
     Raises
     ------
@@ -109,7 +109,9 @@ def agreement(a: Dataset, b: Dataset, stature_mm: float) -> tuple[list[JointAgre
         only = both & (np.arange(len(skeleton)) == joint)
         if only.any() or one_only[joint]:
             found.append(_joint(name, only, apart, near, spread, ends[joint + 1], int(one_only[joint])))
-    return found, _left_out(a, b, paired, known)
+    units = len(np.unique(number[rows]))
+    few = [f"intervals are over {units} clips, which are few: they are too narrow"] if 1 < units < FEW else []
+    return found, _left_out(a, b, paired, known) + few
 
 
 def _left_out(a: Dataset, b: Dataset, paired: np.ndarray, known: np.ndarray) -> list[str]:

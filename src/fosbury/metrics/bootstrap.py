@@ -24,6 +24,7 @@ RESAMPLES = 10_000
 LEVEL = 0.95
 SEED = 0
 CHUNK = 500  # resamples in memory at once
+FEW = 5  # units below which an interval is said to be too narrow
 EXACT = 12  # units up to which every way of exchanging two models is counted
 
 

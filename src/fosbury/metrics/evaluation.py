@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from fosbury.metrics.angles import angle_errors, jitter
-from fosbury.metrics.bootstrap import intervals, sums_by_unit
+from fosbury.metrics.bootstrap import FEW, intervals, sums_by_unit
 from fosbury.metrics.calibration import cooled, fit_temperature, reliability
 from fosbury.metrics.error import capped_errors, swapped_joints
 from fosbury.metrics.match import match_boxes
 from fosbury.metrics.oks import oks_ap
 from fosbury.metrics.stature import TRUNK_SHARE, athletes, pixel_stature
+from fosbury.metrics.takeoff import takeoff
 from fosbury.metrics.taxonomy import GOOD, JITTER, KINDS, kinds
 from fosbury.pose import OCCLUDED, PHASES, TILTS, VISIBLE, Dataset, Pose, tilt_bins, trunk_tilt
 from fosbury.skeleton import Skeleton
@@ -34,8 +35,6 @@ PCK = (0.05, 0.1, 0.2)
 
 UNLABELLED = "unlabelled"
 EVERY = "all"
-FEW = 5
-"""Units below which an interval is noted to be too narrow."""
 UPRIGHT = ("approach", "takeoff")
 
 
@@ -122,8 +121,8 @@ class Evaluation:
     predicted, labels : ndarray, shape (P, K, 2)
         Joints of every labelled person in pixels; NaN where missed, not labelled, or not measured.
     person_phase : ndarray of str, shape (P,)
-    jitter : dict or None
-        See ``angles.jitter``.
+    jitter, takeoff : dict or None
+        See ``angles.jitter`` and ``takeoff.takeoff``.
     oks_ap : float or None
         None where it was not asked for or has no meaning.
     left_out : int
@@ -152,6 +151,7 @@ class Evaluation:
     labels: np.ndarray
     person_phase: np.ndarray
     jitter: dict[str, float] | None = None
+    takeoff: dict[str, float | int] | None = None
     oks_ap: float | None = None
     left_out: int = 0
     notes: tuple[str, ...] = ()
@@ -327,6 +327,7 @@ class Evaluation:
                 **{phase: self.angles(phase) for phase in groups["by_phase"] if phase == "arch"},
             },
             "jitter": self.jitter and {name: round(value, 2) for name, value in self.jitter.items()},
+            "takeoff": self.takeoff and {name: round(value, 4) for name, value in self.takeoff.items()},
             "calibration": {
                 EVERY: self.reliability(everything),
                 **{name: self.reliability(rows) for name, rows in groups["by_phase"].items() if name == "arch"},
@@ -443,6 +444,7 @@ def evaluate(
         labels=seen,
         person_phase=phase[owner],
         jitter=jitter(guessed, seen, mm_per_px, owner, dataset),
+        takeoff=takeoff(guessed, seen, owner, dataset),
         oks_ap=oks_ap(dataset, predictions, known) if ap else None,
         left_out=left_out,
         notes=(*_notes(dataset, owner, counts, measurable, labelled, known), *told),

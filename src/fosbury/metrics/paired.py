@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.stats import norm
 
 from fosbury.metrics.bootstrap import LEVEL, Difference, differences, holm, sums_by_unit
 from fosbury.metrics.evaluation import Evaluation
@@ -52,11 +53,12 @@ class Verdict:
     def frames_needed(self) -> float:
         """About how many frames, of as many more clips, would tell a difference of this size; infinite if it is 0.
 
-        Enough to make the interval as narrow as the difference, and to let the test reach its threshold at all: of n
-        clips it cannot come below 2 / 2^n.
+        Enough to make an interval at the level of the corrected test as narrow as the difference (Holm's first step,
+        that is Bonferroni's), and to let the test reach its threshold at all: of n clips it cannot come below 2 / 2^n.
         """
+        corrected = (norm.isf(SURE / (2 * self.tests)) / norm.isf(SURE / 2)) ** 2
         least = np.log2(2 * self.tests / SURE) / max(self.units, 1)
-        return self.frames * max(self.difference.times_more, least, 1.0)
+        return self.frames * max(self.difference.times_more * corrected, least, 1.0)
 
 
 def verdicts(a: Evaluation, b: Evaluation) -> list[Verdict]:

@@ -103,7 +103,12 @@ def load_model(
 
 
 def export_model(
-    weights: Path, onnx_file: Path, coreml_package: Path, image_size: tuple[int, int], quantize: str = "int8"
+    weights: Path,
+    onnx_file: Path,
+    coreml_package: Path,
+    image_size: tuple[int, int],
+    quantize: str = "int8",
+    temperature: float | None = None,
 ) -> None:
     """Write a checkpoint as an ONNX file and a CoreML package.
 
@@ -117,6 +122,8 @@ def export_model(
         Height and width of the input, multiples of 32; RTMPose has its own.
     quantize : str
         As for ``coreml.to_coreml``.
+    temperature : float, optional
+        Of the confidence; see ``exported.About``.
 
     Raises
     ------
@@ -128,8 +135,8 @@ def export_model(
     network, example = _import(weights, module, optional).export_module(weights, image_size)
     onnx, coreml = (importlib.import_module(f"fosbury.models.{name}") for name in ("onnx", "coreml"))
     head = "simcc" if model.needs_boxes else "yolo"
-    onnx.to_onnx(network, example, onnx_file, model.skeleton, model.licence, head)
-    coreml.to_coreml(network, example, coreml_package, model.skeleton, quantize, model.licence, head)
+    onnx.to_onnx(network, example, onnx_file, model.skeleton, model.licence, head, temperature)
+    coreml.to_coreml(network, example, coreml_package, model.skeleton, quantize, model.licence, head, temperature)
 
 
 def _kind(path: Path) -> tuple[str, str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from fosbury.errors import BadInput
+from fosbury.metrics.calibration import cooled
 from fosbury.models.crop import predict_crops
 from fosbury.models.exported import About
 from fosbury.models.letterbox import predict_letterboxed
@@ -22,7 +24,7 @@ def answer(
     confidence: float,
     iou: float,
 ) -> list[list[Pose]]:
-    """Poses in each image; see ``PoseModel.predict``.
+    """Poses in each image, confidence in joints as the file's temperature has it; see ``PoseModel.predict``.
 
     Parameters
     ----------
@@ -44,9 +46,13 @@ def answer(
         If a top-down head is given no boxes, or another one is given some.
     """
     if about.head == "simcc":
-        return predict_crops(images, boxes, forward, size)
-    refuse_boxes(boxes)
-    return predict_letterboxed(images, forward, size, len(about.skeleton), confidence, iou, about.values)
+        found = predict_crops(images, boxes, forward, size)
+    else:
+        refuse_boxes(boxes)
+        found = predict_letterboxed(images, forward, size, len(about.skeleton), confidence, iou, about.values)
+    if about.temperature is None:
+        return found
+    return [[replace(pose, confidence=cooled(pose.confidence, about.temperature)) for pose in poses] for poses in found]
 
 
 def refuse_boxes(boxes: Sequence[np.ndarray] | None) -> None:

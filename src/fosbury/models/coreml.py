@@ -125,6 +125,7 @@ def to_coreml(
     quantize: str = "int8",
     licence: str = "unknown",
     head: str = "yolo",
+    temperature: float | None = None,
 ) -> Path:
     """Write a network as a CoreML package that takes a picture; the same weights give the same bytes.
 
@@ -143,6 +144,8 @@ def to_coreml(
         SPDX name of the licence of the weights.
     head : str
         One of ``exported.HEADS``.
+    temperature : float, optional
+        Of the confidence; see ``exported.About``.
 
     Returns
     -------
@@ -175,10 +178,10 @@ def to_coreml(
     model.author = "fosbury"
     model.license = licence
     model.version = "1"
-    model.short_description = description(skeleton, size, scaled=True, head=head)
+    model.short_description = description(skeleton, size, scaled=True, head=head, temperature=temperature)
     model.input_description[INPUT] = f"RGB picture, {size[1]} wide and {size[0]} high; see the description"
     model.output_description[OUTPUT] = OUTPUTS[head]
-    model.user_defined_metadata.update(entries(skeleton, size, licence, head))
+    model.user_defined_metadata.update(entries(skeleton, size, licence, head, temperature))
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         draft = Path(folder) / "model.mlpackage"

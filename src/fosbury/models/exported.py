@@ -14,6 +14,10 @@ from fosbury.skeleton import Skeleton
 
 FORMAT = 1
 STRIDES = (8, 16, 32, 64)
+CALIBRATED = (
+    "The share of joints of confidence c that are right is 1 / (1 + exp(-ln(c / (1 - c)) / {})), as fitted on the "
+    "validation clips. "
+)
 HEADS = ("yolo", "simcc")  # candidates for a whole picture, or distributions for the crop of one person
 EXPORT_AGAIN = "export the checkpoint again"
 # The joints of Ultralytics' official pose weights, which do not name them: COCO's, in COCO's order.
@@ -39,6 +43,9 @@ class About:
         Height and width of the input that it was exported for.
     head : str
         One of ``HEADS``: what its output means.
+    temperature : float or None
+        By which to divide the logit of a joint's confidence, so that it is the share of such joints that are right;
+        see ``metrics.calibration``. None where nobody fitted it.
     """
 
     skeleton: Skeleton
@@ -46,9 +53,16 @@ class About:
     values: int = 3
     image_size: tuple[int, int] | None = None
     head: str = "yolo"
+    temperature: float | None = None
 
 
-def entries(skeleton: Skeleton, image_size: tuple[int, int], licence: str, head: str = "yolo") -> dict[str, str]:
+def entries(
+    skeleton: Skeleton,
+    image_size: tuple[int, int],
+    licence: str,
+    head: str = "yolo",
+    temperature: float | None = None,
+) -> dict[str, str]:
     """Metadata of an exported file, in one order always.
 
     The keys without a dot are those that Ultralytics reads, so that its own tools take a file with its head too.
@@ -62,11 +76,14 @@ def entries(skeleton: Skeleton, image_size: tuple[int, int], licence: str, head:
         SPDX name of the licence of the weights.
     head : str
         One of ``HEADS``.
+    temperature : float, optional
+        Of the confidence; see ``About``.
     """
     own = {
         "fosbury.format": str(FORMAT),
         "fosbury.licence": licence,
         "fosbury.skeleton": json.dumps(skeleton.to_mapping(), separators=(",", ":")),
+        **({} if temperature is None else {"fosbury.temperature": str(temperature)}),
         "imgsz": json.dumps(list(image_size)),
         "kpt_shape": json.dumps([len(skeleton), 3]),
     }
@@ -83,7 +100,13 @@ def entries(skeleton: Skeleton, image_size: tuple[int, int], licence: str, head:
     }
 
 
-def description(skeleton: Skeleton, image_size: tuple[int, int], scaled: bool, head: str = "yolo") -> str:
+def description(
+    skeleton: Skeleton,
+    image_size: tuple[int, int],
+    scaled: bool,
+    head: str = "yolo",
+    temperature: float | None = None,
+) -> str:
     """How to feed an exported file, and how to read its answer.
 
     Parameters
@@ -94,9 +117,12 @@ def description(skeleton: Skeleton, image_size: tuple[int, int], scaled: bool, h
         Whether the file divides pixels by 255 itself.
     head : str
         One of ``HEADS``.
+    temperature : float, optional
+        Of the confidence; see ``About``.
     """
     height, width = image_size
     pixels = "any 8-bit picture" if scaled else "pixels divided by 255"
+    sure = "" if temperature is None else CALIBRATED.format(temperature)
     if head == "simcc":
         across, along = round(SPLIT * width), round(SPLIT * (width + height))
         return (
@@ -104,7 +130,7 @@ def description(skeleton: Skeleton, image_size: tuple[int, int], scaled: bool, h
             f"the person's box, {PADDING} times as large and of the shape of the input, black beyond the picture. "
             f"Output (1, {len(skeleton)}, {along}): for each joint {across} scores along x, then {along - across} "
             f"along y; the place of the largest, divided by {SPLIT:g} and plus 0.5, is the joint in input pixels from "
-            "the corner, and the lesser of the two largest its confidence. "
+            f"the corner, and the lesser of the two largest its confidence. {sure}"
             f"Joints in order: {', '.join(skeleton.joints)}."
         )
     return (
@@ -112,7 +138,7 @@ def description(skeleton: Skeleton, image_size: tuple[int, int], scaled: bool, h
         f"picture scaled to fit, centred, the rest grey (114). Output (1, {5 + 3 * len(skeleton)}, N), for each of N "
         "candidates: box centre x, y, width, height, score, then x, y, confidence of each joint, in input pixels. "
         "Keep candidates with a score of at least 0.25 and drop those whose box overlaps a better one by more than "
-        f"0.7 (IoU). Joints in order: {', '.join(skeleton.joints)}."
+        f"0.7 (IoU). {sure}Joints in order: {', '.join(skeleton.joints)}."
     )
 
 
@@ -157,7 +183,7 @@ def read_entries(given: Mapping[str, str], where: str | Path, skeleton: Skeleton
         mend = f"name a skeleton of {shape[0]} joints (--skeleton)"
         raise BadInput(where, f"predicts {shape[0]} joints, but skeleton '{joints.name}' has {len(joints)}", mend)
     licence = given.get("fosbury.licence") or ("AGPL-3.0" if "AGPL" in given.get("license", "") else "unknown")
-    return About(joints, licence, shape[1], _numbers(given.get("imgsz")), head)
+    return About(joints, licence, shape[1], _numbers(given.get("imgsz")), head, _temperature(given, where))
 
 
 def skeleton_of(path: str | Path, joints: int, about: Mapping[str, Any], given: Skeleton | None) -> Skeleton:
@@ -196,6 +222,17 @@ def official_skeleton(other: Skeleton) -> Skeleton:
     trunk = {f"{part}s": [f"left_{part}", f"right_{part}"] for part in ("shoulder", "hip")}
     mapping = {"name": "coco17", "joints": OFFICIAL_JOINTS, "sigmas": sigmas, "pairs": sides, "trunk": trunk}
     return Skeleton.from_mapping(mapping)
+
+
+def _temperature(given: Mapping[str, str], where: str | Path) -> float | None:
+    text = given.get("fosbury.temperature")
+    try:
+        value = None if text is None else float(text)
+    except ValueError:
+        value = 0.0
+    if value is not None and not 0 < value < float("inf"):
+        raise BadInput(where, f"says that its temperature is '{text}', no number above 0", EXPORT_AGAIN)
+    return value
 
 
 def _own_skeleton(given: Mapping[str, str], where: str | Path) -> Skeleton | None:

@@ -117,6 +117,7 @@ def to_onnx(
     skeleton: Skeleton,
     licence: str = "unknown",
     head: str = "yolo",
+    temperature: float | None = None,
 ) -> Path:
     """Write a network as one ONNX file; the same weights give the same bytes.
 
@@ -132,6 +133,8 @@ def to_onnx(
         SPDX name of the licence of the weights.
     head : str
         One of ``exported.HEADS``.
+    temperature : float, optional
+        Of the confidence; see ``exported.About``.
 
     Returns
     -------
@@ -153,12 +156,14 @@ def to_onnx(
             opset_version=OPSET,
             dynamo=False,
         )
-        describe(draft, skeleton, licence, head)
+        describe(draft, skeleton, licence, head, temperature)
         draft.replace(out)
     return out
 
 
-def describe(path: Path, skeleton: Skeleton, licence: str = "unknown", head: str = "yolo") -> Path:
+def describe(
+    path: Path, skeleton: Skeleton, licence: str = "unknown", head: str = "yolo", temperature: float | None = None
+) -> Path:
     """Write into an ONNX file what it is, and take out clocks, paths and names of other tools.
 
     Parameters
@@ -167,6 +172,7 @@ def describe(path: Path, skeleton: Skeleton, licence: str = "unknown", head: str
         Changed in place.
     skeleton : Skeleton
     licence, head : str
+    temperature : float, optional
 
     Returns
     -------
@@ -183,9 +189,9 @@ def describe(path: Path, skeleton: Skeleton, licence: str = "unknown", head: str
     if len(size) != 2 or min(size) < 1:
         raise BadInput(path, "has no fixed input size", "export it with dynamic=False")
     del model.metadata_props[:]
-    for key, value in entries(skeleton, size, licence, head).items():
+    for key, value in entries(skeleton, size, licence, head, temperature).items():
         model.metadata_props.add(key=key, value=value)
-    model.doc_string = description(skeleton, size, scaled=False, head=head)
+    model.doc_string = description(skeleton, size, scaled=False, head=head, temperature=temperature)
     for graph in _graphs(model.graph):
         graph.doc_string = ""
         del graph.metadata_props[:]

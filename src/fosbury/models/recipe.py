@@ -42,6 +42,9 @@ class Recipe:
         second look meets (``second_look.SecondLook``).
     half_body : float
         Probability that a crop shows the upper or the lower half of a person only; for top-down models.
+    coarse_loss : float
+        Weight of a loss on the last feature map, beside the model's own; for RTMPose, and weights that are far from
+        the pictures (0.01 leaves the plateau on which it starts).
     oversample_arch : int
         How often an epoch shows each arch frame of the training split.
     frozen_layers : int
@@ -70,6 +73,7 @@ class Recipe:
     erasing: float = 0.0
     upright_crops: bool = False
     half_body: float = 0.0
+    coarse_loss: float = 0.0
     oversample_arch: int = 1
     frozen_layers: int = 0
 

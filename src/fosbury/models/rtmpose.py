@@ -110,7 +110,6 @@ BATCH = 32  # crops in one forward pass of prediction
 SAMPLE = 128  # pictures that batch-norm statistics are taken from
 KEPT = 2 << 30  # bytes of decoded pictures in memory; the others are read again each epoch
 CLIP = 35.0  # largest norm of the gradient, as in MMPose's body8 recipes for RTMPose
-COARSE = 0.01  # weight of the coarse place of a joint, beside MMPose's loss, in training from scratch
 EMA_DECAY, EMA_RAMP = 0.9998, 500.0  # MMPose's momentum of 0.0002, from 1 falling to it: 0.37 after 500 steps
 LOWER = ("hip", "knee", "ankle", "heel", "foot", "toe")
 
@@ -479,7 +478,7 @@ def finetune(
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
     for epoch in range(state["epoch"] + 1, recipe.epochs):
-        loss = _epoch(forward, average, optimizer, crops, recipe, epoch, seed, device, weights is None)
+        loss = _epoch(forward, average, optimizer, crops, recipe, epoch, seed, device)
         run = partial(_run, average.module.eval(), device)
         found = predict_crops(select.images, boxes, run, INPUT, BATCH)
         scores = select.score(found)
@@ -524,7 +523,6 @@ def _epoch(
     epoch: int,
     seed: int,
     device: str,
-    from_scratch: bool,
 ) -> float:
     """Train for one pass over the crops; return the mean loss of a crop."""
     cells: list[torch.Tensor] = []
@@ -550,8 +548,8 @@ def _epoch(
             answer = forward(pictures)
         answer = answer.float()
         loss = criterion((answer[..., :across], answer[..., across:]), (along_x, along_y), labelled)
-        if from_scratch:
-            loss = loss + COARSE * _coarse_loss(cells[-1].float(), along_x, along_y, labelled)
+        if recipe.coarse_loss:
+            loss = loss + recipe.coarse_loss * _coarse_loss(cells[-1].float(), along_x, along_y, labelled)
         cells.clear()
         optimizer.zero_grad()
         loss.backward()

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 FILLS = (("#fff", "////"), ("#1f4e8c", ""))
-DASHES = ("--", "-", ":")
+DASHES = ("--", "-", ":", (0, (8, 3)))
 SETTINGS = {"svg.hashsalt": "fosbury", "svg.fonttype": "none", "font.family": "sans-serif"}
 Value = float | None
 
@@ -22,6 +22,7 @@ def bars(
     groups: Sequence[str],
     series: Mapping[str, Sequence[Value]],
     ends: Mapping[str, Sequence[Sequence[float] | None]],
+    floor: float | None = None,
 ) -> str:
     """Bars side by side with the interval of each, in mm-equivalents.
 
@@ -32,6 +33,8 @@ def bars(
     series : mapping of str to sequence of float or None
         For each model its value in every group.
     ends : mapping of str to sequence of (float, float) or None
+    floor : float, optional
+        A line across: the error of a model without error, measured on such labels.
 
     Returns
     -------
@@ -50,10 +53,17 @@ def bars(
     turned = {"rotation": 35, "ha": "right"} if len(groups) > 7 else {}
     axes.set_xticks(np.arange(len(groups)), groups, **turned)
     axes.set_ylabel("mm")
+    _floor(axes, floor)
     return _image(figure, axes, title)
 
 
-def lines(title: str, series: Mapping[str, tuple[Sequence[float], Sequence[float]]], across: str, up: str) -> str:
+def lines(
+    title: str,
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    across: str,
+    up: str,
+    floor: float | None = None,
+) -> str:
     """Lines with a mark on each point.
 
     Parameters
@@ -62,6 +72,8 @@ def lines(title: str, series: Mapping[str, tuple[Sequence[float], Sequence[float
     series : mapping of str to (x, y)
     across, up : str
         What the axes stand for.
+    floor : float, optional
+        As for `bars`.
 
     Returns
     -------
@@ -70,11 +82,17 @@ def lines(title: str, series: Mapping[str, tuple[Sequence[float], Sequence[float
     """
     figure, axes = _figure()
     for number, (name, (x, y)) in enumerate(series.items()):
-        axes.plot(x, y, DASHES[number % len(DASHES)], marker="o", markersize=3, color="#111", label=name)
+        axes.plot(x, y, linestyle=DASHES[number % len(DASHES)], marker="o", markersize=3, color="#111", label=name)
     axes.set_xlabel(across)
     axes.set_ylabel(up)
     axes.set_ylim(bottom=0)
+    _floor(axes, floor)
     return _image(figure, axes, title)
+
+
+def _floor(axes: mpl.axes.Axes, height: float | None) -> None:
+    if height is not None:
+        axes.axhline(height, color="#111", linestyle="-.", linewidth=1, label=f"label noise, {height:.0f} mm")
 
 
 def _figure() -> tuple[Figure, mpl.axes.Axes]:

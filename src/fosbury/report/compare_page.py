@@ -16,9 +16,8 @@ from rich.table import Table
 
 from fosbury.metrics.evaluation import UPRIGHT, Evaluation
 from fosbury.metrics.paired import Verdict, sentence
-from fosbury.metrics.taxonomy import MEANING
 from fosbury.report.compare import Comparison
-from fosbury.report.table import rendered
+from fosbury.report.table import VERDICT, kind_rows, rendered, verdict_cells
 
 PARTS = {"by_phase": "phase", "by_tilt": "trunk tilt", "by_joint": "joint", "by_visibility": "visibility"}
 READ = (
@@ -64,7 +63,7 @@ def sections(comparison: Comparison) -> list[Section]:
     for name, verdicts in comparison.verdicts.items():
         for part, title in PARTS.items():
             own = [verdict for verdict in verdicts if verdict.part == part]
-            head = (title, "frames", "clips", first, name, "difference", "P(better)", "p", "told")
+            head = (title, "frames", "clips", first, name, *VERDICT)
             if own:
                 found.append(Section(f"{name} against {first}, by {title}", (), head, tuple(map(_row, own))))
         found.append(_kinds(comparison, name))
@@ -83,11 +82,8 @@ def _kinds(comparison: Comparison, name: str) -> Section:
     where, rows = ("arch", rows) if rows.any() else ("all frames", np.ones(len(rows), dtype=bool))
     a, b = first.kinds(rows), other.kinds(rows)
     head = (where, f"{comparison.names[0]}, share", "mm", f"{name}, share", "mm")
-    cells = []
-    for kind in a:
-        told = [text for own in (a[kind], b[kind]) for text in (f"{own['share']:.3f}", f"{own['cost_mm']:.1f}")]
-        cells.append((f"{kind.replace('_', ' ')}: {MEANING[kind]}", *told))
-    return Section(f"Kinds of mistakes, {name} against {comparison.names[0]}", (), head, tuple(cells))
+    title = f"Kinds of mistakes, {name} against {comparison.names[0]}"
+    return Section(title, (), head, tuple(kind_rows((a, b))))
 
 
 def _headlines(comparison: Comparison) -> list[str]:
@@ -122,14 +118,8 @@ def _ended(value: float, ends: Sequence[float] | None, digits: int) -> str:
 
 
 def _row(verdict: Verdict) -> tuple[str, ...]:
-    difference = verdict.difference
-    counts = (verdict.name, str(verdict.frames), str(verdict.units))
     errors = (f"{verdict.before:.1f}", f"{verdict.after:.1f}")
-    if verdict.units < 2:
-        return (*counts, *errors, f"{difference.mean:+.1f}", "-", "-", "one clip")
-    size = f"{difference.mean:+.1f} [{difference.low:+.1f}, {difference.high:+.1f}]"
-    told = ("better" if difference.mean < 0 else "worse") if verdict.told else "no"
-    return (*counts, *errors, size, f"{difference.better:.2f}", f"{verdict.p_holm:.3g}", told)
+    return (verdict.name, str(verdict.frames), str(verdict.units), *errors, *verdict_cells(verdict))
 
 
 def _value(value: Any) -> str:

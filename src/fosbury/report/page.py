@@ -17,15 +17,20 @@ from PIL import Image
 
 from fosbury.metrics.evaluation import EVERY, Evaluation
 from fosbury.metrics.paired import sentence, verdicts
-from fosbury.metrics.taxonomy import KINDS, MEANING
 from fosbury.pose import Dataset, Pose
 from fosbury.report.charts import bars, lines
 from fosbury.report.montage import cells, choose_frames
-from fosbury.report.table import markdown_table, rendered
+from fosbury.report.table import VERDICT, kind_rows, markdown_table, rendered, verdict_cells
 
 WORST, TYPICAL = 9, 6  # frames in the slider
 QUALITY = 78
 PACKAGES = ("dvc", "numpy", "onnxruntime", "coremltools", "opencv-python-headless", "torch", "ultralytics", "mmpose")
+PARTS = {
+    "by_phase": "phase",
+    "by_joint": "joint",
+    "by_tilt": "trunk tilt in degrees",
+    "by_visibility": "visibility of the joint",
+}
 NAMES = {"baseline": "before", "finetuned": "after", "onnx": "ONNX", "coreml": "CoreML"}
 
 STYLE = """
@@ -68,6 +73,8 @@ class Run:
         Files and folders whose hash the page tells.
     notes : tuple of str
         What was said when the models were measured.
+    label_noise_mm : float or None
+        Error of a model without error on such labels; see ``metrics.agreement``.
     """
 
     test: Dataset
@@ -77,6 +84,7 @@ class Run:
     data: str
     files: dict[str, Path]
     notes: tuple[str, ...] = ()
+    label_noise_mm: float | None = None
 
 
 def page(run: Run, root: Path) -> str:
@@ -109,12 +117,12 @@ def page(run: Run, root: Path) -> str:
         f"<p>{html.escape(sentence(arch, 'before', 'after').capitalize())}.</p>",
         _section("By phase", rendered(markdown_table(figures)) + _list(notes)),
         _section("Look", _slider(run, root)),
-        _section("Where the error is", "".join(_bars(part, both) for part in ("by_phase", "by_joint", "by_tilt"))),
+        _section("Where the error is", "".join(_bars(part, both, run.label_noise_mm) for part in PARTS)),
         _section("Told from chance?", _verdict_table(found)),
         _section("Kinds of mistakes", _kinds(figures, "arch" if "arch" in figures["finetuned"]["kinds"] else "all")),
         _section("Angles", _angles(both)),
-        _section("Does the confidence mean anything?", _calibration(both)),
-        _section("Learning curve", _learning(run.curve)),
+        _section("Does the confidence mean anything?", _calibration(figures)),
+        _section("Learning curve", _learning(run.curve, run.label_noise_mm)),
         _section("Data", rendered(run.data.replace("# Data set", "", 1))),
         _section("Made with", _made(run.files)),
     ]
@@ -181,7 +189,7 @@ def _picture(cell: Any) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _bars(part: str, figures: Mapping[str, Mapping[str, Any]]) -> str:
+def _bars(part: str, figures: Mapping[str, Mapping[str, Any]], floor: float | None) -> str:
     groups = list(dict.fromkeys(group for own in figures.values() for group in own[part]))
     series = {
         NAMES[name]: [own[part][group]["error_mm"] if group in own[part] else None for group in groups]
@@ -191,8 +199,7 @@ def _bars(part: str, figures: Mapping[str, Mapping[str, Any]]) -> str:
         NAMES[name]: [own[part][group]["ci"]["error_mm"] if group in own[part] else None for group in groups]
         for name, own in figures.items()
     }
-    titles = {"by_phase": "phase", "by_joint": "joint", "by_tilt": "trunk tilt in degrees"}
-    return bars(f"Joint error by {titles[part]}", groups, series, ends)
+    return bars(f"Joint error by {PARTS[part]}", groups, series, ends, floor)
 
 
 def _verdict_table(found: Sequence[Any]) -> str:
@@ -200,24 +207,13 @@ def _verdict_table(found: Sequence[Any]) -> str:
     for each in found:
         if each.part not in ("all", "by_phase", "by_joint") or each.units < 2:
             continue
-        size = f"{each.difference.mean:+.1f} [{each.difference.low:+.1f}, {each.difference.high:+.1f}]"
-        told = ("better" if each.difference.mean < 0 else "worse") if each.told else "no"
-        rows.append((each.name, each.frames, size, f"{each.difference.better:.2f}", f"{each.p_holm:.3g}", told))
-    head = ("", "frames", "difference, mm", "P(better)", "p (Holm)", "told")
-    return _table(head, rows) if rows else "<p>One clip tells nothing of another.</p>"
+        rows.append((each.name, each.frames, *verdict_cells(each)))
+    return _table(("", "frames", *VERDICT), rows) if rows else "<p>One clip tells nothing of another.</p>"
 
 
 def _kinds(figures: Mapping[str, Mapping[str, Any]], phase: str) -> str:
     head = (f"in {phase}", *(f"{NAMES.get(name, name)}{what}" for name in figures for what in (", share", ", mm")))
-    rows = []
-    for kind in KINDS:
-        own = [figures[name]["kinds"].get(phase, {}).get(kind) for name in figures]
-        cells_ = [
-            text
-            for each in own
-            for text in ((f"{each['share']:.3f}", f"{each['cost_mm']:.1f}") if each else ("-", "-"))
-        ]
-        rows.append((f"{kind.replace('_', ' ')} ({MEANING[kind]})", *cells_))
+    rows = kind_rows([own["kinds"][phase] for own in figures.values()])
     return _table(head, rows) + "<p>mm: the part of the mean error that this kind makes.</p>"
 
 
@@ -238,12 +234,28 @@ def _angles(figures: Mapping[str, Mapping[str, Any]]) -> str:
     jitter = (
         f"<p>Jitter, median acceleration in mm per frame squared: {html.escape('; '.join(said))}.</p>" if said else ""
     )
-    return _table(("mean error (poses found)", *(NAMES[name] for name in figures)), rows) + jitter
+    table = _table(("mean error (poses found)", *(NAMES[name] for name in figures)), rows)
+    return table + jitter + _takeoff(figures)
+
+
+def _takeoff(figures: Mapping[str, Mapping[str, Any]]) -> str:
+    """How near the frame is in which the joints say that the ground was left."""
+    own = {NAMES[name]: each["takeoff"] for name, each in figures.items() if each["takeoff"]}
+    if not own:
+        return ""
+    one = next(iter(own.values()))
+    shares = [f"{name} {each['predicted_within']:.0%}" for name, each in own.items()]
+    frames = f"within {one['step']} frame{'s' * (one['step'] > 1)} in"
+    said = f"{', '.join(shares)} of {one['clips']} clips (by the labelled joints {one['labelled_within']:.0%})"
+    return f"<p>Time of take-off, shoulders highest above the lower ankle: {frames} {html.escape(said)}.</p>"
 
 
 def _calibration(figures: Mapping[str, Mapping[str, Any]]) -> str:
+    """Before, after, and after with the temperature that the exported files carry."""
     series, said = {}, []
     for name, own in figures.items():
+        if name == "onnx":
+            continue
         where = "arch" if "arch" in own["calibration"] else EVERY
         calibration = own["calibration"][where]
         bins = [each for each in calibration["bins"] if each["joints"]]
@@ -254,14 +266,16 @@ def _calibration(figures: Mapping[str, Mapping[str, Any]]) -> str:
     chart = lines("Share of joints that are right, by confidence", series, "confidence", "right")
     return (
         chart
-        + f"<p>Expected calibration error, {where}: {html.escape('; '.join(said))}. Right: similarity 0.5 or more.</p>"
+        + f"<p>Expected calibration error, {where}: {html.escape('; '.join(said))}. Right: similarity 0.5 or more. "
+        "The exported file carries a temperature that was fitted on the validation frames.</p>"
     )
 
 
-def _learning(curve: str) -> str:
+def _learning(curve: str, floor: float | None) -> str:
     rows = list(csv.DictReader(io.StringIO(curve)))
     points = [float(row["epoch"]) for row in rows], [float(row["val_error_mm"]) for row in rows]
-    return lines("Error on the validation frames that choose the checkpoint", {"validation": points}, "epoch", "mm")
+    title = "Error on the validation frames that choose the checkpoint"
+    return lines(title, {"validation": points}, "epoch", "mm", floor)
 
 
 def _made(files: Mapping[str, Path]) -> str:

@@ -21,6 +21,8 @@ from rich.table import Table
 
 from fosbury.errors import BadInput
 from fosbury.metrics.agreement import JointAgreement
+from fosbury.metrics.paired import Verdict
+from fosbury.metrics.taxonomy import MEANING
 
 EVERY = "all"
 CSV_FIGURES = (
@@ -28,6 +30,7 @@ CSV_FIGURES = (
     *("missed", "swapped", "error_mm_low", "error_mm_high"),
 )
 PARTS = {"phase": "by_phase", "joint": "by_joint", "tilt": "by_tilt"}
+VERDICT = ("difference, mm", "P(better)", "p (Holm)", "told")
 
 
 def phase_rows(evaluations: Mapping[str, Mapping[str, Any]], ends: bool = True) -> tuple[list[str], list[list[str]]]:
@@ -107,6 +110,33 @@ def markdown_table(evaluations: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [head, ["---", *["---:"] * (len(head) - 1)]]
     lines += [[f"**{cell}**" for cell in row] if row[0] == "arch" else row for row in rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def verdict_cells(verdict: Verdict) -> tuple[str, ...]:
+    """What stands under ``VERDICT`` for one group of joints."""
+    difference = verdict.difference
+    if verdict.units < 2:
+        return (f"{difference.mean:+.1f}", "-", "-", "one clip")
+    size = f"{difference.mean:+.1f} [{difference.low:+.1f}, {difference.high:+.1f}]"
+    told = ("better" if difference.mean < 0 else "worse") if verdict.told else "no"
+    return (size, f"{difference.better:.2f}", f"{verdict.p_holm:.3g}", told)
+
+
+def kind_rows(kinds: Sequence[Mapping[str, Mapping[str, float]]]) -> list[tuple[str, ...]]:
+    """A row for each kind of mistake: its name, then the share and the cost in mm of every model.
+
+    Parameters
+    ----------
+    kinds : sequence of mapping
+        For each model what ``Evaluation.kinds`` gives of the same joints.
+    """
+    return [
+        (
+            f"{kind.replace('_', ' ')}: {MEANING[kind]}",
+            *(text for own in kinds for text in (f"{own[kind]['share']:.3f}", f"{own[kind]['cost_mm']:.1f}")),
+        )
+        for kind in kinds[0]
+    ]
 
 
 def rendered(markdown: str) -> str:

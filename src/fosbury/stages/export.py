@@ -6,18 +6,21 @@ from pathlib import Path
 
 from fosbury.config import load_params
 from fosbury.models import export_model
+from fosbury.report.table import read_json
 from fosbury.stages.running import run
 
 WEIGHTS = Path("models/finetuned/model.pt")
 ONNX = Path("models/exported/model.onnx")
 COREML = Path("models/exported/model.mlpackage")
+CALIBRATION = Path("metrics/calibration.json")
 
 
 def main() -> None:
     """Write models/exported/model.onnx and models/exported/model.mlpackage."""
     export = load_params().export
     height, width = export.image_size
-    export_model(WEIGHTS, ONNX, COREML, (height, width), export.quantize)
+    temperature = read_json(CALIBRATION).get("temperature")
+    export_model(WEIGHTS, ONNX, COREML, (height, width), export.quantize, temperature)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ def main() -> None:
     measured = {name: evaluate(test, own, *how) for name, own in poses.items()}
     notes = tuple(dict.fromkeys(note for each in evaluations.values() for note in each["notes"]))
     files = {name: Path(name) for name in (*FILES, *EXPORTED)}
-    made = Run(test, measured, poses, CURVE.read_text(encoding="utf-8"), DATA.read_text(encoding="utf-8"), files, notes)
+    curve, data = (path.read_text(encoding="utf-8") for path in (CURVE, DATA))
+    made = Run(test, measured, poses, curve, data, files, notes, params.data.label_noise_mm)
     write_text(PAGE, page(made, ROOT))
     Console().print(terminal_table(evaluations))
 
