@@ -23,7 +23,7 @@ CORNERS = Skeleton.from_mapping({"name": "corners", "joints": ["a", "b"], "sigma
 class Blob:
     """Finds the corners of what is bright in and around a box; surer of what fills it, unsure of what is cut off."""
 
-    skeleton, input_size, licence, needs_boxes = CORNERS, (64, 48), "Apache-2.0", True
+    skeleton, input_size, licence, needs_boxes, temperature = CORNERS, (64, 48), "Apache-2.0", True, None
 
     def __init__(self):
         self.asked = 0

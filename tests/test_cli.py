@@ -325,7 +325,7 @@ def test_evaluate_takes_a_set_as_it_lies_with_its_clips_and_phases(repository, c
 
     class Exact:
         skeleton = load_skeleton("coco17")
-        input_size, needs_boxes = (64, 96), False
+        input_size, needs_boxes, temperature = (64, 96), False, None
 
         def predict(self, images, boxes=None):
             points = np.array([[20 + joint, 10 + 3 * joint] for joint in range(17)], float)

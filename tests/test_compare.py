@@ -17,8 +17,9 @@ from fosbury.cli import app
 from fosbury.errors import BadInput
 from fosbury.formats.coco import write_coco
 from fosbury.formats.predictions import read_predictions, write_predictions
+from fosbury.metrics.bootstrap import Difference
 from fosbury.metrics.evaluation import evaluate
-from fosbury.metrics.paired import sentence, verdicts
+from fosbury.metrics.paired import Verdict, sentence, verdicts
 from fosbury.pose import PHASES, Dataset, Frame, Person, Pose
 from fosbury.report.compare import compare, load_side
 from fosbury.report.compare_page import markdown, page, terminal
@@ -129,6 +130,14 @@ def test_a_better_arch_is_told_and_nothing_else_is(coco17):
     assert found(said, "landing").difference.mean == 0 and not found(said, "landing").told
     assert "finetuned is better than main" in sentence(verdict, "main", "finetuned")
     assert "no difference" in sentence(found(said, "landing"))
+
+
+def test_more_tests_ask_for_more_frames():
+    difference = Difference(mean=-10.0, low=-30.0, high=10.0, better=0.8, p=0.3, units=20)
+    one, five = (Verdict("by_phase", "arch", 100, 20, 60.0, 50.0, difference, 0.3, tests) for tests in (1, 5))
+    assert one.frames_needed == pytest.approx(400)  # half as wide takes four times as many
+    assert five.frames_needed == pytest.approx(400 * (2.5758 / 1.95996) ** 2, rel=1e-3)
+    assert replace(one, tests=0).frames_needed == one.frames_needed
 
 
 def test_chance_is_not_told_and_more_frames_are_asked_for(coco17):

@@ -49,8 +49,8 @@ def test_a_temperature_travels(packages, tmp_path):
     package = to_coreml(network, example, tmp_path / "c.mlpackage", COCO, "int8", "AGPL-3.0", temperature=2.5)
     about = read_package(package)[0].description.metadata
     assert about.userDefined["fosbury.temperature"] == "2.5" and "/ 2.5))" in about.shortDescription
-    assert load_model(package).about.temperature == 2.5
-    assert load_model(packages["int8"]).about.temperature is None
+    assert load_model(package).temperature == load_model(package, second_look=1.5).temperature == 2.5
+    assert load_model(packages["int8"]).temperature is None
 
 
 def test_an_app_developer_can_feed_a_picture(packages):

@@ -14,9 +14,12 @@ pytest.importorskip("ultralytics")
 from exported_models import SIZE, exportable, forward, noise, tiny
 
 from fosbury.errors import BadInput
+from fosbury.media.image import write_image
 from fosbury.models import load_model
 from fosbury.models.onnx import OnnxPose, describe, to_onnx
+from fosbury.models.predicting import predict_dataset
 from fosbury.models.protocol import PoseModel
+from fosbury.pose import Dataset, Frame
 from fosbury.skeleton import Skeleton
 
 CONF = Path(__file__).parents[1] / "conf/skeleton"
@@ -104,7 +107,9 @@ def test_a_temperature_travels_and_cools_the_confidence(file, tmp_path):
     assert told["fosbury.temperature"] == "2.0" and list(told) == sorted(told)
     assert "exp(-ln(c / (1 - c)) / 2.0)" in onnx.load(path).doc_string
     picture = np.random.default_rng(1).integers(0, 256, (50, 120, 3), dtype=np.uint8)
-    raw, cool = (OnnxPose(each, confidence=1e-4).predict([picture])[0] for each in (file, path))
+    write_image(tmp_path / "a.png", picture)
+    data = Dataset(COCO, (Frame("a.png", 120, 50),))
+    raw, cool = (predict_dataset(OnnxPose(each, confidence=1e-4), data, tmp_path)[0] for each in (file, path))
     assert len(raw) == len(cool) > 0
     for before, after in zip(raw, cool, strict=True):
         np.testing.assert_array_equal(before.keypoints, after.keypoints)

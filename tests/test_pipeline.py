@@ -12,6 +12,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
 import yaml
@@ -79,6 +80,8 @@ def test_the_figures_agree_with_each_other(pipeline):
     assert summary["arch_error_mm"] == whole["finetuned"]["by_phase"]["arch"]["error_mm"]
     assert summary["arch_error_mm_baseline"] == whole["baseline"]["by_phase"]["arch"]["error_mm"]
     assert exported["arch_error_mm_onnx"] == pytest.approx(summary["arch_error_mm"], rel=0.05)
+    told = {entry.key: entry.value for entry in onnx.load(pipeline.root / "models/exported/model.onnx").metadata_props}
+    assert float(told["fosbury.temperature"]) == read_json(metrics / "calibration.json")["temperature"]
     assert 0 < summary["arch_frames"] < summary["test_frames"] <= len(test["images"])
     with (metrics / "by_phase.csv").open(encoding="utf-8") as file:
         rows = {(row["model"], row["phase"]): float(row["error_mm"]) for row in csv.DictReader(file)}

@@ -52,7 +52,7 @@ BODY = np.array(
 class Shifter:
     """A model that knows where the athlete of every test picture is, and errs by a constant."""
 
-    input_size, licence, needs_boxes = (64, 64), "Apache-2.0", False
+    input_size, licence, needs_boxes, temperature = (64, 64), "Apache-2.0", False, None
 
     def __init__(self, shift: float, bones: Skeleton = LSP14):
         self.skeleton, self.shift, self.batches = bones, shift, []

@@ -18,7 +18,7 @@ SKELETON = Skeleton.from_mapping({"name": "dot", "joints": ["dot"], "sigmas": {"
 class Finder:
     """Finds each pure colour in a picture, to a pixel of its own input: coarse and unsure in a large picture."""
 
-    skeleton, licence, input_size, needs_boxes = SKELETON, "none", (8, 8), False
+    skeleton, licence, input_size, needs_boxes, temperature = SKELETON, "none", (8, 8), False, 2.0
 
     def __init__(self, colours=((255, 0, 0),)):
         self.colours, self.shapes = colours, []

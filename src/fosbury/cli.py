@@ -363,7 +363,8 @@ def agreement(
     joints = named_skeleton(skeleton)
     found, notes = compare_labels(read_coco(first, joints), read_coco(second, joints), stature)
     Console().print(agreement_table(found))
-    typer.echo(f"as a line in the charts of the report: -S data.label_noise_mm={found[0].floor_mm:.1f}")
+    if (floor := round(found[0].floor_mm, 1)) > 0:
+        typer.echo(f"as a line in the charts of the report: -S data.label_noise_mm={floor}")
     for note in notes:
         typer.echo(f"note: {note}")
     if json_path is not None:

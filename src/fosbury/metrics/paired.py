@@ -56,8 +56,8 @@ class Verdict:
         Enough to make an interval at the level of the corrected test as narrow as the difference (Holm's first step,
         that is Bonferroni's), and to let the test reach its threshold at all: of n clips it cannot come below 2 / 2^n.
         """
-        corrected = (norm.isf(SURE / (2 * self.tests)) / norm.isf(SURE / 2)) ** 2
-        least = np.log2(2 * self.tests / SURE) / max(self.units, 1)
+        corrected = (norm.isf(SURE / (2 * max(self.tests, 1))) / norm.isf(SURE / 2)) ** 2
+        least = np.log2(2 * max(self.tests, 1) / SURE) / max(self.units, 1)
         return self.frames * max(self.difference.times_more * corrected, least, 1.0)
 
 
@@ -136,7 +136,7 @@ def sentence(verdict: Verdict, a: str = "A", b: str = "B") -> str:
     if difference.mean == 0:
         return f"no difference between {b} and {a}: {size}; {over}"
     said = f"not enough frames to tell {b} from {a}: {size}; {sure}"
-    if verdict.frames_needed <= verdict.frames:  # the interval alone would tell; the number of tests speaks against it
+    if verdict.frames_needed <= verdict.frames:  # the interval would tell, the test does not
         return said
     return f"{said}; about {_rounded_up(verdict.frames_needed)} frames, of as many more clips, would be"
 

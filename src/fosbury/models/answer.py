@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from fosbury.errors import BadInput
-from fosbury.metrics.calibration import cooled
 from fosbury.models.crop import predict_crops
 from fosbury.models.exported import About
 from fosbury.models.letterbox import predict_letterboxed
@@ -24,7 +22,7 @@ def answer(
     confidence: float,
     iou: float,
 ) -> list[list[Pose]]:
-    """Poses in each image, confidence in joints as the file's temperature has it; see ``PoseModel.predict``.
+    """Poses in each image; see ``PoseModel.predict``.
 
     Parameters
     ----------
@@ -46,13 +44,9 @@ def answer(
         If a top-down head is given no boxes, or another one is given some.
     """
     if about.head == "simcc":
-        found = predict_crops(images, boxes, forward, size)
-    else:
-        refuse_boxes(boxes)
-        found = predict_letterboxed(images, forward, size, len(about.skeleton), confidence, iou, about.values)
-    if about.temperature is None:
-        return found
-    return [[replace(pose, confidence=cooled(pose.confidence, about.temperature)) for pose in poses] for poses in found]
+        return predict_crops(images, boxes, forward, size)
+    refuse_boxes(boxes)
+    return predict_letterboxed(images, forward, size, len(about.skeleton), confidence, iou, about.values)
 
 
 def refuse_boxes(boxes: Sequence[np.ndarray] | None) -> None:

@@ -93,7 +93,7 @@ class CoreMLPose:
         spec, weights = read_package(path)
         about = read_entries(spec.description.metadata.userDefined, path, skeleton)
         self.about, self.skeleton, self.licence = about, about.skeleton, about.licence
-        self.needs_boxes = about.head == "simcc"
+        self.needs_boxes, self.temperature = about.head == "simcc", about.temperature
         self.confidence, self.iou = confidence, iou
         self.feed, self.input_size, self.scale, self.channels = _input_of(spec, path)
         check_size(path, self.input_size, image_size)

@@ -15,8 +15,8 @@ from fosbury.skeleton import Skeleton
 FORMAT = 1
 STRIDES = (8, 16, 32, 64)
 CALIBRATED = (
-    "The share of joints of confidence c that are right is 1 / (1 + exp(-ln(c / (1 - c)) / {})), as fitted on the "
-    "validation clips. "
+    "Of joints of confidence c, kept between 0.000001 and 0.999999, a share of about 1 / (1 + exp(-ln(c / (1 - c)) / "
+    "{})) was right (similarity 0.5) on the validation clips. "
 )
 HEADS = ("yolo", "simcc")  # candidates for a whole picture, or distributions for the crop of one person
 EXPORT_AGAIN = "export the checkpoint again"
@@ -44,8 +44,8 @@ class About:
     head : str
         One of ``HEADS``: what its output means.
     temperature : float or None
-        By which to divide the logit of a joint's confidence, so that it is the share of such joints that are right;
-        see ``metrics.calibration``. None where nobody fitted it.
+        By which to divide the logit of a joint's confidence, so that it comes near the share of such joints that are
+        right; see ``metrics.calibration``. None where nobody fitted it.
     """
 
     skeleton: Skeleton

@@ -88,7 +88,7 @@ class OnnxPose:
             raise BadInput(path, "is not a network that ONNX Runtime can run", EXPORT_AGAIN) from error
         about = read_entries(self.session.get_modelmeta().custom_metadata_map, path, skeleton)
         self.about, self.skeleton, self.licence = about, about.skeleton, about.licence
-        self.needs_boxes = about.head == "simcc"
+        self.needs_boxes, self.temperature = about.head == "simcc", about.temperature
         self.confidence, self.iou = confidence, iou
         feed, answer = self.session.get_inputs()[0], self.session.get_outputs()[0]
         self.feed, self.dtype = feed.name, np.float16 if feed.type == "tensor(float16)" else np.float32

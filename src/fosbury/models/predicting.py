@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from fosbury.errors import BadInput
 from fosbury.media.image import read_image
+from fosbury.metrics.calibration import cooled
 from fosbury.metrics.evaluation import CAP, STATURE_MM, Evaluation, evaluate
 from fosbury.models.boxes import Looker
 from fosbury.models.protocol import PoseModel
@@ -84,7 +85,8 @@ def predict_dataset(
     Returns
     -------
     list of list of Pose
-        For each frame its poses, in the joints of the data set's skeleton and the pixels of the picture.
+        For each frame its poses, in the joints of the data set's skeleton and the pixels of the picture; confidence in
+        joints as the model's temperature has it.
 
     Raises
     ------
@@ -98,9 +100,15 @@ def predict_dataset(
             frames = dataset.frames[start : start + batch]
             images = [read_image(root / frame.file_name) for frame in frames]
             found = looker.predict(images, frames) if looker else model.predict(images)
+            if model.temperature is not None:
+                found = [[_cooled(pose, model.temperature) for pose in poses] for poses in found]
             predictions.extend(poses_in(poses, model.skeleton, dataset.skeleton) for poses in found)
             bar.update(len(frames))
     return predictions
+
+
+def _cooled(pose: Pose, temperature: float) -> Pose:
+    return replace(pose, confidence=cooled(pose.confidence, temperature))
 
 
 def measure(

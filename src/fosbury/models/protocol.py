@@ -25,12 +25,15 @@ class PoseModel(Protocol):
         SPDX name of the licence that the weights carry.
     needs_boxes : bool
         Whether it must be told where the people are (a top-down model).
+    temperature : float or None
+        See ``exported.About``; ``predict`` gives the confidence as the network has it, ``predict_dataset`` applies it.
     """
 
     skeleton: Skeleton
     input_size: tuple[int, int]
     licence: str
     needs_boxes: bool
+    temperature: float | None
 
     def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
         """Find the people in each image.

@@ -136,6 +136,7 @@ class RtmPose:
 
     licence = LICENCE
     needs_boxes = True
+    temperature = None
 
     def __init__(
         self,
@@ -440,7 +441,8 @@ def finetune(
 
     Parameters and result are those of ``fosbury.models.yolo.finetune``. ``image_size`` and ``pose_gain`` of the recipe
     have no meaning here: the input is 256 x 192, and there is one loss. ``translate`` is a share of the crop, for
-    three crops in ten. The same run gives the same bytes on a processor; on a GPU as far as torch's kernels do.
+    three crops in ten. From scratch, or from weights of pictures of another kind, it needs ``coarse_loss``. The same
+    run gives the same bytes on a processor; on a GPU as far as torch's kernels do.
 
     Raises
     ------

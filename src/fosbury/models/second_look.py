@@ -36,7 +36,7 @@ class SecondLook:
     def __init__(self, model: PoseModel, margin: float, upright: bool = False):
         self.model, self.margin, self.upright = model, margin, upright
         self.skeleton, self.input_size, self.licence = model.skeleton, model.input_size, model.licence
-        self.needs_boxes = model.needs_boxes
+        self.needs_boxes, self.temperature = model.needs_boxes, model.temperature
 
     def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
         """Find the people in each RGB image; see ``PoseModel.predict``.

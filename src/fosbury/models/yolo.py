@@ -85,6 +85,7 @@ class YoloPose:
 
     licence = LICENCE
     needs_boxes = False
+    temperature = None
 
     def __init__(
         self,

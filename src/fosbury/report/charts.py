@@ -85,8 +85,8 @@ def lines(
         axes.plot(x, y, linestyle=DASHES[number % len(DASHES)], marker="o", markersize=3, color="#111", label=name)
     axes.set_xlabel(across)
     axes.set_ylabel(up)
-    axes.set_ylim(bottom=0)
     _floor(axes, floor)
+    axes.set_ylim(bottom=0)
     return _image(figure, axes, title)
 
 

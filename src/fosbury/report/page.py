@@ -74,7 +74,7 @@ class Run:
     notes : tuple of str
         What was said when the models were measured.
     label_noise_mm : float or None
-        Error of a model without error on such labels; see ``metrics.agreement``.
+        Error of a model without error on such labels, over all joints; see ``metrics.agreement``.
     """
 
     test: Dataset
@@ -199,7 +199,7 @@ def _bars(part: str, figures: Mapping[str, Mapping[str, Any]], floor: float | No
         NAMES[name]: [own[part][group]["ci"]["error_mm"] if group in own[part] else None for group in groups]
         for name, own in figures.items()
     }
-    return bars(f"Joint error by {PARTS[part]}", groups, series, ends, floor)
+    return bars(f"Joint error by {PARTS[part]}", groups, series, ends, floor if part == "by_phase" else None)
 
 
 def _verdict_table(found: Sequence[Any]) -> str:
@@ -245,16 +245,18 @@ def _takeoff(figures: Mapping[str, Mapping[str, Any]]) -> str:
         return ""
     one = next(iter(own.values()))
     shares = [f"{name} {each['predicted_within']:.0%}" for name, each in own.items()]
-    frames = f"within {one['step']} frame{'s' * (one['step'] > 1)} in"
     said = f"{', '.join(shares)} of {one['clips']} clips (by the labelled joints {one['labelled_within']:.0%})"
-    return f"<p>Time of take-off, shoulders highest above the lower ankle: {frames} {html.escape(said)}.</p>"
+    return (
+        "<p>Frame of take-off, by shoulders highest above the lower ankle: the last of the phase, or a neighbour of it "
+        f"in the set, in {html.escape(said)}.</p>"
+    )
 
 
 def _calibration(figures: Mapping[str, Mapping[str, Any]]) -> str:
     """Before, after, and after with the temperature that the exported files carry."""
     series, said = {}, []
     for name, own in figures.items():
-        if name == "onnx":
+        if name == "coreml":  # of 8 bits, which is another difference
             continue
         where = "arch" if "arch" in own["calibration"] else EVERY
         calibration = own["calibration"][where]
@@ -267,7 +269,7 @@ def _calibration(figures: Mapping[str, Mapping[str, Any]]) -> str:
     return (
         chart
         + f"<p>Expected calibration error, {where}: {html.escape('; '.join(said))}. Right: similarity 0.5 or more. "
-        "The exported file carries a temperature that was fitted on the validation frames.</p>"
+        "The exported file's is as the temperature has it that it carries, fitted on the validation frames.</p>"
     )
 
 
