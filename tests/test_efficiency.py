@@ -53,6 +53,27 @@ def test_experiments_are_sorted_by_hand():
     assert "<td>10</td><td>2</td><td>410.0</td>" in efficiency_page(points, before)
 
 
+def test_what_dvc_shows_in_place_of_a_number_is_left_out():
+    """As `dvc.api.exp_show` of DVC 3.67 gives them: null as a word, '!' of a run that failed, names with their file."""
+    rows = [
+        row("None", 0.0, 263.4),
+        row(200.0, 1.0, "!"),
+        row(200.0, 2.0, None),
+        row(200.0, 0.0, 355.55),
+        row(10.0, 0.0, 572.0),
+    ]
+    rows += [row(200.0, 2.0, 263.4) | {"State": "Running"}]
+    for each in rows:
+        each["metrics/summary.json:test_frames"] = each.pop("test_frames")
+    points, before = learning_points(rows)
+    assert [(point.frames, point.errors) for point in points] == [(10, (572.0,)), (200, (355.55,))] and before == 600.0
+    other = row(25.0, 0.0, 500.0) | {"test_frames": None, "metrics/summary.json:test_frames": 41}
+    with pytest.raises(BadInput, match="differ in model, recipe, data or test frames"):
+        learning_points([*rows, other])
+    with pytest.raises(BadInput, match="differ in model"):
+        learning_points([*rows, rows[-2] | {"params.yaml:seed": 1.0, "split.draw": 1.0}])
+
+
 def test_a_draw_that_was_run_twice_counts_once():
     points, _ = learning_points([row(10, 0, 400.0), row(10, 0, 400.0), row(20, 0, 300.0)])
     assert points[0].errors == (400.0,)

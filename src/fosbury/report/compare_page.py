@@ -24,7 +24,8 @@ READ = (
     "Errors are mm-equivalents; a difference below 0 means that the revision is better than the first one. Square "
     "brackets: 95 % interval of a bootstrap over clips. p: of exchanging the two clip by clip, raised for the number "
     "of rows of a table (Holm): with n clips and k rows it cannot come below 2k / 2^n. A row is told only where the "
-    "interval leaves 0 out and p is below 0.05."
+    "interval leaves 0 out and p is below 0.05. ECE: expected calibration error, how far the confidence in a joint is "
+    "from the share of such joints that are right."
 )
 WIDEST = 1000  # a table of text is as wide as it needs; a terminal breaks what is longer than itself
 MARKS = re.compile(r"([\\`*_\[\]()!<>@#|~])")
@@ -58,7 +59,7 @@ def sections(comparison: Comparison) -> list[Section]:
     else:
         found.append(Section("Parameters that differ", ("none",)))
     figures = tuple(_figures(name, own) for name, own in zip(names, comparison.evaluations, strict=True))
-    head = ("", "arch mm", "upright mm", "all mm", "arch PCK@0.1", "arch missed", "arch swapped", "OKS-AP")
+    head = ("", "arch mm", "upright mm", "all mm", "arch PCK@0.1", "arch missed", "arch swapped", "arch ECE", "OKS-AP")
     found.append(Section("Figures", (), head, figures))
     for name, verdicts in comparison.verdicts.items():
         for part, title in PARTS.items():
@@ -107,7 +108,8 @@ def _figures(name: str, evaluation: Evaluation) -> tuple[str, ...]:
         _ended(figures[0].missed, ends[0]["missed"], 3),
         _ended(figures[0].swapped, ends[0]["swapped"], 3),
     ]
-    return (name, *errors, *shares, "-" if evaluation.oks_ap is None else f"{evaluation.oks_ap:.3f}")
+    others = (evaluation.reliability(arch)["ece"], evaluation.oks_ap)
+    return (name, *errors, *shares, *("-" if each is None else f"{each:.3f}" for each in others))
 
 
 def _ended(value: float, ends: Sequence[float] | None, digits: int) -> str:

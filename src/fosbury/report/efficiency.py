@@ -17,6 +17,7 @@ from fosbury.report.charts import lines
 
 FRAMES, DRAW = "split.train_frames", "split.draw"
 SAME = ("model.name", "train.epochs", "train.lr0", "data.name", "seed")
+UNDONE = ("Queued", "Running", "Failed")  # such experiments show the figures of the commit that they start from
 ERROR, BEFORE, EVERY = "arch_error_mm", "arch_error_mm_baseline", "test_frames"
 
 
@@ -62,11 +63,12 @@ def learning_points(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Point], flo
     errors: dict[int, dict[Any, float]] = defaultdict(dict)
     before, settings = set(), set()
     for row in rows:
-        if row.get(FRAMES) in (None, "") or row.get(ERROR) in (None, ""):
+        frames, error, untuned = (_number(_cell(row, name)) for name in (FRAMES, ERROR, BEFORE))
+        if row.get("State") in UNDONE or frames is None or error is None or untuned is None:
             continue
-        errors[int(row[FRAMES])][row.get(DRAW)] = float(row[ERROR])
-        before.add((float(row[BEFORE]), row.get(EVERY)))
-        settings.add(tuple(str(row.get(name)) for name in SAME))
+        errors[int(frames)][_cell(row, DRAW)] = error
+        before.add((untuned, _cell(row, EVERY)))
+        settings.add(tuple(str(_cell(row, name)) for name in SAME))
     if len(errors) < 2:
         mend = "queue some: see conf/experiment/label_efficiency.yaml"
         raise BadInput("experiments", "with two numbers of split.train_frames are not there", mend)
@@ -75,6 +77,20 @@ def learning_points(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Point], flo
         raise BadInput("experiments", "differ in model, recipe, data or test frames, too", mend)
     points = [Point(frames, tuple(sorted(own.values()))) for frames, own in sorted(errors.items())]
     return points, before.pop()[0]
+
+
+def _cell(row: Mapping[str, Any], name: str) -> Any:
+    """A value by its name; DVC puts the file in front where several files have that name."""
+    keys = (name, f"params.yaml:{name}", f"metrics/summary.json:{name}")
+    return next((row[key] for key in keys if row.get(key) is not None), None)
+
+
+def _number(value: Any) -> float | None:
+    """None for what DVC shows in place of a number: nothing, 'None', or '!' of a run that has not got there."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def experiments(repository: Path = Path()) -> list[dict[str, Any]]:
