@@ -8,11 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from omegaconf import OmegaConf
+from PIL import Image
 
 from fosbury.errors import BadInput, BadInputs, WorkFailed
-from fosbury.stages import evaluate
+from fosbury.formats.coco import write_coco
+from fosbury.pose import VISIBLE, Dataset, Frame, Person
+from fosbury.stages import dataset, evaluate
 from fosbury.stages.running import run
 
 ROOT = Path(__file__).parents[1]
@@ -73,3 +77,40 @@ def test_weights_that_changed_after_the_check_are_not_loaded(tmp_path, monkeypat
         run(evaluate.main)
     assert left.value.code == 2
     assert "start.pt: is not the file that model" in capsys.readouterr().err
+
+
+@pytest.fixture
+def stills(tmp_path, monkeypatch, skeletons):
+    """The folder of a run whose annotations are sixteen stills of one labelled person each."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    skeleton = skeletons["coco17"]
+    keypoints = rng.uniform(2, 30, (len(skeleton), 2))
+    person = Person(keypoints, np.full(len(skeleton), VISIBLE), np.array([0.0, 0.0, 32.0, 32.0]), 1024.0)
+    frames = tuple(Frame(f"{number:02d}.png", 32, 32, (person,)) for number in range(16))
+    for frame in frames:
+        Image.fromarray(rng.integers(0, 255, (32, 32, 3), np.uint8)).save(frame.file_name)
+    Path("data/annotations").mkdir(parents=True)
+    write_coco(Dataset(skeleton, frames), Path("data/annotations/stills.json"))
+    return tmp_path
+
+
+def splits_of(root: Path, **seeds: int) -> list[bytes]:
+    params = OmegaConf.load(ROOT / "params.yaml")
+    for key, seed in seeds.items():
+        OmegaConf.update(params, key.replace("_", "."), seed)
+    OmegaConf.save(params, root / "params.yaml")
+    dataset.main()
+    return [(root / f"data/dataset/{name}.json").read_bytes() for name in ("train", "val", "test")]
+
+
+def test_the_seed_of_training_leaves_the_split_alone(stills):
+    first = splits_of(stills, seed=0, split_seed=0)
+    assert splits_of(stills, seed=7, split_seed=0) == first
+    assert splits_of(stills, seed=0, split_seed=7) != first
+
+
+def test_the_dataset_stage_is_up_to_date_for_another_seed_of_training():
+    stages = OmegaConf.load(ROOT / "dvc.yaml").stages
+    assert {"split", "seed"} & set(stages.dataset.params) == {"split"}
+    assert "seed" in stages.train.params

@@ -42,6 +42,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Side = Annotated[int, Field(ge=32, le=4096), AfterValidator(_multiple_of_32)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 RepositoryPath = Annotated[str, AfterValidator(_inside)]
 Part = Literal["train", "val", "test"]
 
@@ -69,6 +70,7 @@ class Split(_Section):
     train: Share
     val: Share
     test: Share
+    seed: Seed
     assign: dict[str, Part]
     near_duplicates: Annotated[int, Field(ge=0, le=256)]
     allow_duplicates: bool
@@ -167,7 +169,7 @@ class Params(_Section):
     from it.
     """
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    seed: Seed
     conf_digest: str
     experiment: str
     data: Data

@@ -16,7 +16,7 @@ from fosbury.errors import BadInput
 from fosbury.report.charts import lines
 
 FRAMES, DRAW = "split.train_frames", "split.draw"
-SAME = ("model.name", "train.epochs", "train.lr0", "data.name", "seed")
+SAME = ("model.name", "train.epochs", "train.lr0", "data.name", "seed", "split.seed")
 UNDONE = ("Queued", "Running", "Failed")  # such experiments show the figures of the commit that they start from
 ERROR, BEFORE, EVERY = "arch_error_mm", "arch_error_mm_baseline", "test_frames"
 

@@ -24,7 +24,7 @@ def main() -> None:
     params = load_params()
     sets = {path.stem: read_coco(path, params.pose_skeleton) for path in sorted(ANNOTATIONS.glob("*.json"))}
     dataset = assign_phases(merge(phases_from_tables(sets, Path(params.data.source))))
-    splits = split(dataset, params.split.ratios, params.split.assign, params.seed)
+    splits = split(dataset, params.split.ratios, params.split.assign, params.split.seed)
     found = audit(splits, ROOT, params.split.near_duplicates, params.split.allow_duplicates)
     splits["train"] = draw_frames(splits["train"], params.split.train_frames, params.split.draw)
     OUTPUT.mkdir(parents=True, exist_ok=True)
