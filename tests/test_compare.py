@@ -21,8 +21,9 @@ from fosbury.metrics.bootstrap import Difference
 from fosbury.metrics.evaluation import evaluate
 from fosbury.metrics.paired import Verdict, sentence, verdicts
 from fosbury.pose import PHASES, Dataset, Frame, Person, Pose
-from fosbury.report.compare import compare, load_side
+from fosbury.report.compare import compare
 from fosbury.report.compare_page import markdown, page, terminal
+from fosbury.report.compare_sides import load_side
 
 CLIPS = 8
 ODD = "![x](http://example.org/a.png)<b>[red]|@you"

@@ -40,7 +40,7 @@ CONFINED = {
     "mmengine": {"models/rtmpose.py"},
     "mmcv": {"models/rtmpose.py"},
     "coremltools": {"models/coreml.py"},
-    "dvc": {"report/compare.py", "report/efficiency.py", "config.py"},
+    "dvc": {"report/compare_sides.py", "report/efficiency.py", "config.py"},
     "hydra": {"config.py"},
     "omegaconf": {"config.py"},
     "typer": {"cli.py"},

@@ -325,8 +325,8 @@ def compare(
     What fine-tuning gained: `fosbury compare workspace:baseline workspace`
     """
     from fosbury.report.compare import compare as compare_sides
-    from fosbury.report.compare import load_side
     from fosbury.report.compare_page import markdown, page, terminal
+    from fosbury.report.compare_sides import load_side
     from fosbury.report.table import write_text
 
     if len(revisions) < 2:

@@ -1,0 +1,125 @@
+"""What one revision measured, read from git and the cache of DVC: no checkout, no model is run again."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import dvc.api
+import yaml
+from dvc.exceptions import DvcException, NotDvcRepoError
+from dvc.scm import RevError, SCMError
+
+from fosbury.errors import BadInput
+from fosbury.formats.coco import read_coco
+from fosbury.formats.predictions import Predictions, read_predictions
+from fosbury.pose import Dataset
+from fosbury.skeleton import Skeleton
+
+WORKSPACE = "workspace"
+TUNED = "finetuned"
+LABELS = "data/dataset/test.json"
+PREDICTIONS = {"metrics/predictions.npz": ("baseline", TUNED), "metrics/export_predictions.npz": ("onnx", "coreml")}
+MODELS = tuple(model for models in PREDICTIONS.values() for model in models)
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One model of one revision.
+
+    Attributes
+    ----------
+    name : str
+        As it was asked for: ``main``, or ``main:baseline``.
+    params : dict of str to Any
+        params.yaml, flat.
+    test : Dataset
+    predictions : Predictions
+        Of this model only.
+    """
+
+    name: str
+    params: dict[str, Any]
+    test: Dataset
+    predictions: Predictions
+
+
+def load_side(asked: str, repository: Path = Path()) -> Side:
+    """Read what one revision measured.
+
+    Parameters
+    ----------
+    asked : str
+        A git revision, the name of a DVC experiment or ``workspace``, with ``:baseline``, ``:onnx`` or ``:coreml`` for
+        another than the fine-tuned model.
+    repository : Path
+
+    Raises
+    ------
+    BadInput
+        If there is no such revision or model, or its results are not in the cache.
+    """
+    revision, _, model = asked.partition(":")
+    model = model or TUNED
+    if not revision:
+        raise BadInput(asked, "names no revision", f"name one before the colon, or {WORKSPACE}")
+    if model not in MODELS:
+        raise BadInput(asked, f"names the model '{model}'", f"choose one of {', '.join(MODELS)}")
+    path = next(path for path, models in PREDICTIONS.items() if model in models)
+    try:
+        params = yaml.safe_load(_read("params.yaml", revision, repository))
+        skeleton = Skeleton.from_mapping(params["skeleton"], where=f"params.yaml of {revision}")
+    except (KeyError, TypeError, yaml.YAMLError):
+        raise BadInput(f"params.yaml of {revision}", "names no skeleton", "name a revision of this project") from None
+    with tempfile.TemporaryDirectory() as folder:
+        labels = Path(folder) / "test.json"
+        labels.write_bytes(_read(LABELS, revision, repository))
+        try:
+            test = read_coco(labels, skeleton)
+        except BadInput as error:
+            raise BadInput(f"{LABELS} of {revision}", "cannot be read", "run 'dvc repro' there again") from error
+    predictions = read_predictions(_read(path, revision, repository), f"{path} of {revision}")
+    belongs = predictions.joints == test.skeleton.joints
+    belongs &= predictions.files == tuple(frame.file_name for frame in test.frames)
+    if not belongs or model not in predictions.models:
+        raise BadInput(f"{path} of {revision}", "does not belong to its labels", "run 'dvc repro' there again")
+    own = replace(predictions, models={model: predictions.models[model]})
+    return Side(asked, _flat(params), test, own)
+
+
+def _read(path: str, revision: str, repository: Path) -> bytes:
+    if revision == WORKSPACE:
+        try:
+            return (repository / path).read_bytes()
+        except OSError:
+            raise BadInput(path, "is not in the workspace", "run 'dvc repro'") from None
+    try:
+        return dvc.api.read(path, repo=str(repository), rev=revision, mode="rb")
+    except RevError:
+        mend = "name a branch, a tag, a commit or an experiment ('dvc exp show' lists them)"
+        raise BadInput(revision, "is no revision of this repository", mend) from None
+    except (SCMError, NotDvcRepoError):
+        raise BadInput(repository.absolute(), "is no repository of git and DVC", "go to the project's folder") from None
+    except (DvcException, FileNotFoundError) as error:
+        # DVC says the same of a file that a revision does not know, and of one whose content is nowhere.
+        if any(isinstance(cause, KeyError) for cause in _causes(error)):
+            mend = "name one whose pipeline keeps predictions, or run the present code there"
+            raise BadInput(revision, f"its {path} was not made by that revision", mend) from None
+        mend = f"run 'dvc fetch --all-branches --all-tags {path}', or 'dvc repro' on that revision"
+        raise BadInput(revision, f"its {path} is not in the cache", mend) from None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{before}{name}.") if isinstance(value, Mapping) else {f"{before}{name}": value}
+    return flat
