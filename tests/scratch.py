@@ -23,6 +23,7 @@ PERSON = {f"GIT_{role}_{what}": "pipeline@test" for role in ("AUTHOR", "COMMITTE
 
 AGPL = ("ultralytics",)
 MMPOSE = ("mmpose", "mmengine", "mmcv", "xtcocotools")
+COMMAND_LINE = "import sys; sys.path.insert(0, 'src'); from fosbury.cli import main; main()"
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Scratch:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Where commands find this repository's code, the environment's `python` and `dvc`, and nothing of ours."""
+        """The environment's `python` and `dvc`, and nothing that tells a stage where its code is."""
         foreign = ("GIT_", "DVC_", "MAKE", "PYTEST_", "COV_")
         hidden = self.root.parent / f"without-{'-'.join(self.without)}"
         hidden.mkdir(exist_ok=True)
@@ -71,13 +72,18 @@ class Scratch:
             **kept,
             **PERSON,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": f"{self.root / 'src'}{os.pathsep}{hidden}",
+            "PYTHONPATH": str(hidden),
             "DVC_SITE_CACHE_DIR": str(self.root.parent / "dvc-site"),
             "DVC_NO_ANALYTICS": "1",
         }
 
     def run(self, *command: str, fails: bool = False) -> str:
-        """Run a command in the root and return what it printed; ``fails`` says that it must not succeed."""
+        """Run a command in the root and return what it printed; ``fails`` says that it must not succeed.
+
+        ``fosbury`` is the command line of the scratch's source: the installed one is that of ROOT or of another clone.
+        """
+        if command[0] == "fosbury":
+            command = (sys.executable, "-c", COMMAND_LINE, *command[1:])
         done = subprocess.run(
             command,
             cwd=self.root,

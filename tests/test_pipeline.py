@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import dvc.api
 import onnx
 import pytest
 import torch
@@ -142,6 +144,42 @@ def test_an_edited_conf_is_refused_until_it_is_composed(pipeline, tmp_path):
     assert stages_run(output) == {"check_params"}
     scratch.compose()
     assert stages_run(scratch.run("dvc", "repro")) == {"check_params"}, "a remark in conf/ invalidates nothing"
+
+
+def hashes(lock: str, stage: str, kind: str) -> dict[str, str]:
+    return {entry["path"]: entry["md5"] for entry in yaml.safe_load(lock)["stages"][stage][kind]}
+
+
+@pytest.mark.parametrize("how", ["--queue", "--temp"])
+def test_an_experiment_in_a_folder_of_its_own_runs_the_code_that_it_records(pipeline, tmp_path, how):
+    scratch = pipeline.copy(tmp_path / "repository")
+    code, report = scratch.root / "src/fosbury/stages/annotations.py", "reports/annotations.md"
+    committed, line = code.read_text(encoding="utf-8"), "annotations_report(datasets)"
+    assert line in committed
+
+    def written_by(words: str) -> str:
+        code.write_text(committed.replace(line, f"{line} + {words!r}"), encoding="utf-8")
+        return hashlib.md5(code.read_bytes()).hexdigest()
+
+    recorded = written_by("of the experiment")
+    output = scratch.run("dvc", "exp", "run", how, "--name", "apart", *overrides(), "annotations")
+    if how == "--queue":
+        written_by("of the workspace")
+        scratch.run("dvc", "queue", "start")
+        end = time.monotonic() + PATIENCE
+        while "apart" not in scratch.run("git", "for-each-ref", "refs/exps"):
+            assert time.monotonic() < end, scratch.run("dvc", "queue", "status")
+            time.sleep(0.5)
+    else:
+        assert stages_run(output) == {"annotations"}
+    lock = scratch.run("git", "show", f"{scratch.run('dvc', 'exp', 'list', '--sha-only').split()[-1]}:dvc.lock")
+    assert hashes(lock, "annotations", "deps")["src/fosbury/stages/annotations.py"] == recorded
+    found = dvc.api.read(report, str(scratch.root), rev="apart")
+    assert found.endswith("of the experiment")
+    assert hashes(lock, "annotations", "outs")[report] == hashlib.md5(found.encode()).hexdigest()
+    written_by("of the workspace")
+    scratch.run("dvc", "repro", "annotations")
+    assert (scratch.root / report).read_text(encoding="utf-8").endswith("of the workspace")
 
 
 def test_one_more_clip_costs_one_more_clip(pipeline, tmp_path):

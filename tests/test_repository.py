@@ -165,7 +165,7 @@ def test_conf_asks_nothing_of_the_machine():
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_depends_on_the_code_that_it_runs(name):
-    assert STAGES[name]["cmd"].split()[:3] == ["python", "-m", f"fosbury.stages.{name}"]
+    assert STAGES[name]["cmd"].split() == ["python", "src", name]
     if name == "check_params":
         return
     dependencies = [ROOT / entry for entry in STAGES[name]["deps"] if "${" not in entry]
@@ -177,6 +177,13 @@ def test_a_stage_depends_on_the_code_that_it_runs(name):
     assert not uncovered, f"add to deps of stage {name}: {sorted(uncovered)}"
     absent = [entry for entry in STAGES[name]["deps"] if entry.startswith("src/") and not (ROOT / entry).exists()]
     assert not absent
+
+
+def test_what_starts_a_stage_decides_no_output():
+    """It is no dependency of any: it hands the work to the stage's module, and does no more."""
+    source = ast.parse((PACKAGE.parent / "__main__.py").read_text(encoding="utf-8"))
+    modules = {node.module for node in ast.walk(source) if isinstance(node, ast.ImportFrom)}
+    assert {name for name in modules if name.startswith("fosbury")} == {"fosbury.stages.running"}
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,12 @@ from fosbury.stages import dataset, evaluate
 from fosbury.stages.running import run
 
 ROOT = Path(__file__).parents[1]
-STAGES = sorted(path.stem for path in Path(evaluate.__file__).parent.glob("*.py") if "__main__" in path.read_text())
+STAGES = sorted(path.stem for path in Path(evaluate.__file__).parent.glob("*.py") if "def main(" in path.read_text())
+
+
+def run_source(source: Path, *words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(source), *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def raising(error: BaseException):
@@ -59,9 +65,7 @@ def test_a_mistake_in_the_code_keeps_its_traceback(error):
 
 @pytest.mark.parametrize("name", [name for name in STAGES if name != "starter"])
 def test_every_stage_answers_a_folder_without_anything_in_one_sentence(tmp_path, name):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    command = [sys.executable, "-m", f"fosbury.stages.{name}"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    done = run_source(ROOT / "src", name, folder=tmp_path)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
@@ -114,3 +118,28 @@ def test_the_dataset_stage_is_up_to_date_for_another_seed_of_training():
     stages = OmegaConf.load(ROOT / "dvc.yaml").stages
     assert {"split", "seed"} & set(stages.dataset.params) == {"split"}
     assert "seed" in stages.train.params
+
+
+@pytest.mark.parametrize("words", [[], ["trian"], ["running"], ["../train"], [""]])
+def test_what_is_no_stage_is_answered_with_their_names(tmp_path, words):
+    done = run_source(ROOT / "src", *words, folder=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert all(name in done.stderr for name in STAGES)
+
+
+def test_a_stage_is_the_one_beside_it_whatever_is_installed_or_first_on_the_path(tmp_path, monkeypatch):
+    beside, elsewhere = tmp_path / "experiment/src", tmp_path / "workspace/src"
+    for source, words in ((beside, "queued"), (elsewhere, "live")):
+        stages = source / "fosbury/stages"
+        stages.mkdir(parents=True)
+        shutil.copy(ROOT / "src/__main__.py", source)
+        shutil.copy(ROOT / "src/fosbury/stages/running.py", stages)
+        shutil.copy(ROOT / "src/fosbury/errors.py", source / "fosbury")
+        for package in (stages, stages.parent):
+            (package / "__init__.py").touch()
+        moves = "import os\n\ndef main(folder):\n    os.chdir(folder)\n    from fosbury import late\n"
+        (stages / "frames.py").write_text(f"{moves}    print({words!r}, late.HERE)\n")
+        (source / "fosbury/late.py").write_text(f"HERE = {words!r}\n")
+    monkeypatch.setenv("PYTHONPATH", str(elsewhere))
+    done = run_source(Path("src"), "frames", "../workspace", folder=beside.parent)
+    assert done.stdout == "queued queued\n", done.stderr

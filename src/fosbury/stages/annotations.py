@@ -7,7 +7,6 @@ from pathlib import Path
 from fosbury.config import load_params
 from fosbury.formats.coco import write_coco
 from fosbury.formats.sets import annotations_of_sets, annotations_report
-from fosbury.stages.running import run
 
 FRAMES = Path("data/frames")
 OUTPUT = Path("data/annotations")
@@ -28,7 +27,3 @@ def main() -> None:
         print(f"{name}: {len(dataset)} frames")
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(annotations_report(datasets), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    run(main)

@@ -11,7 +11,6 @@ from fosbury.dataset.phases import assign_phases, phases_from_tables
 from fosbury.dataset.split import draw_frames, split
 from fosbury.dataset.summary import summarise
 from fosbury.formats.coco import read_coco, write_coco
-from fosbury.stages.running import run
 
 ANNOTATIONS = Path("data/annotations")
 OUTPUT = Path("data/dataset")
@@ -32,7 +31,3 @@ def main() -> None:
         write_coco(part, OUTPUT / f"{name}.json")
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(summarise(splits, params.split.ratios, found, dataset.notes), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    run(main)

@@ -11,7 +11,6 @@ from fosbury.metrics.evaluation import exported_headline
 from fosbury.models import load_model
 from fosbury.models.predicting import measure
 from fosbury.report.table import read_json, write_json
-from fosbury.stages.running import run
 
 TEST = Path("data/dataset/test.json")
 EXPORTED = {"onnx": Path("models/exported/model.onnx"), "coreml": Path("models/exported/model.mlpackage")}
@@ -37,7 +36,3 @@ def main() -> None:
     write_json(HEADLINE, {name: value for part in figures for name, value in part.items()})
     write_predictions(PREDICTIONS, dataset, {name: each.poses for name, each in measured.items()})
     write_json(WHOLE, {name: evaluation.to_json() for name, evaluation in evaluations.items()})
-
-
-if __name__ == "__main__":
-    run(main)

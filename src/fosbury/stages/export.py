@@ -7,7 +7,6 @@ from pathlib import Path
 from fosbury.config import load_params
 from fosbury.models import export_model
 from fosbury.report.table import read_json
-from fosbury.stages.running import run
 
 WEIGHTS = Path("models/finetuned/model.pt")
 ONNX = Path("models/exported/model.onnx")
@@ -21,7 +20,3 @@ def main() -> None:
     height, width = export.image_size
     temperature = read_json(CALIBRATION).get("temperature")
     export_model(WEIGHTS, ONNX, COREML, (height, width), export.quantize, temperature)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from fosbury.config import load_params
 from fosbury.formats.sets import extract_sets
-from fosbury.stages.running import run
 
 OUTPUT = Path("data/frames")
 
@@ -23,7 +22,3 @@ def main() -> None:
         for clip in clips:
             for note in clip.notes:
                 print(f"  {clip.video}: {note}")
-
-
-if __name__ == "__main__":
-    run(main)

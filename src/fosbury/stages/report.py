@@ -16,7 +16,6 @@ from fosbury.metrics.evaluation import evaluate
 from fosbury.report.page import Run, page
 from fosbury.report.table import read_json, table_page, terminal_table, write_text
 from fosbury.skeleton import normalise
-from fosbury.stages.running import run
 
 EVALUATIONS = (Path("metrics/evaluation.json"), Path("metrics/export_evaluation.json"))
 PREDICTIONS = (Path("metrics/predictions.npz"), Path("metrics/export_predictions.npz"))
@@ -48,7 +47,3 @@ def main() -> None:
     made = Run(test, measured, poses, curve, data, files, notes, params.data.label_noise_mm)
     write_text(PAGE, page(made, ROOT))
     Console().print(terminal_table(evaluations))
-
-
-if __name__ == "__main__":
-    run(main)

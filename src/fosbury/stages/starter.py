@@ -1,11 +1,10 @@
 """Train starter weights from scratch on upright pictures of the built-in athlete, and measure them.
 
-    python -m fosbury.stages.starter models/starter/rtmpose
+    python src starter models/starter/rtmpose
 
 The folder holds params.yaml, the recipe; weights, learning curves and figures are written beside it.
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,12 @@ from fosbury.models.predicting import predict_dataset
 from fosbury.models.recipe import Recipe
 from fosbury.report.table import write_json
 from fosbury.skeleton import Skeleton
-from fosbury.stages.running import run
 from fosbury.synth.stills import write_stills, write_upright_clips
 
 
-def main() -> None:
-    home = Path(sys.argv[1])
+def main(folder: str = "models/starter") -> None:
+    """Train by ``folder``/params.yaml and write the weights, the curves and metrics.json beside it."""
+    home = Path(folder)
     values = yaml.safe_load((home / "params.yaml").read_text(encoding="utf-8"))
     skeleton = Skeleton.from_mapping(yaml.safe_load(Path("conf/skeleton/coco17.yaml").read_text(encoding="utf-8")))
     weights = train(home, values, skeleton)
@@ -77,7 +76,3 @@ def measured(weights: Path, folder: Path, values: dict[str, Any], skeleton: Skel
         "swapped": figures["swapped"],
         "error_mm_by_joint": {joint: part.to_json()["error_mm"] for joint, part in evaluation.by_joint().items()},
     }
-
-
-if __name__ == "__main__":
-    run(main)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fosbury.stages.running import run
 from fosbury.synth.montage import write_montage
 from fosbury.synth.sets import read_recipe, write_set
 
@@ -19,7 +18,3 @@ def main() -> None:
     size = recipe.width, recipe.height
     write_set(SET, recipe.clips, recipe.seed, size, recipe.fps)
     write_montage(MONTAGE, recipe.seed, size, recipe.fps, clips=min(4, recipe.clips))
-
-
-if __name__ == "__main__":
-    run(main)

@@ -10,7 +10,6 @@ from fosbury.formats.coco import read_coco
 from fosbury.models import backend
 from fosbury.models.recipe import Recipe
 from fosbury.models.weights import verified
-from fosbury.stages.running import run
 
 SPLITS = Path("data/dataset")
 OUTPUT = Path("models/finetuned/model.pt")
@@ -28,7 +27,3 @@ def main() -> None:
     splits = {name: read_coco(SPLITS / f"{name}.json", params.pose_skeleton) for name in ("train", "val")}
     finetune = backend(model.backend).finetune
     finetune(splits, start, OUTPUT, CURVE, WORK, recipe, model.architecture, params.seed, ROOT)
-
-
-if __name__ == "__main__":
-    run(main)
