@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from types import ModuleType
@@ -228,7 +228,7 @@ def parse_params(values: Any, where: str = PARAMS) -> Params:
     """
     if not isinstance(values, dict):
         raise BadInput(where, "does not hold a mapping of keys", COMPOSE)
-    unset = [key for key, value in _flat(values).items() if value == "???"]
+    unset = [key for key, value in flat(values).items() if value == "???"]
     if unset:
         raise BadInput(where, f"{', '.join(unset)} must be set", "give it a value with -S KEY=VALUE or in conf/")
     try:
@@ -448,7 +448,7 @@ def overrides_in_effect(params: Params, values: dict[str, Any], root: Path) -> l
         if values[group].get("name") != plain[group].get("name")
     ]
     same_options = compose([experiment, *(f"{group}={name}" for group, name, _ in chosen)], root)
-    have, want = _flat(values), _flat(same_options)
+    have, want = flat(values), flat(same_options)
     lines = [f"{group}={name} (conf: {default})" for group, name, default in chosen]
     for key in sorted(have.keys() | want.keys()):
         if have.get(key) != want.get(key):
@@ -467,11 +467,12 @@ def _resolvers(root: Path) -> ModuleType:
     return module
 
 
-def _flat(node: dict[str, Any], before: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(node: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Return nested values by their dotted names, such as ``train.lr0``."""
+    found: dict[str, Any] = {}
     for key, value in node.items():
-        flat.update(_flat(value, f"{before}{key}.") if isinstance(value, dict) else {f"{before}{key}": value})
-    return flat
+        found |= flat(value, f"{before}{key}.") if isinstance(value, Mapping) else {f"{before}{key}": value}
+    return found
 
 
 def _explain(problem: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import yaml
 from dvc.exceptions import DvcException, NotDvcRepoError
 from dvc.scm import RevError, SCMError
 
+from fosbury.config import flat
 from fosbury.errors import BadInput
 from fosbury.formats.coco import read_coco
 from fosbury.formats.predictions import Predictions, read_predictions
@@ -87,7 +88,7 @@ def load_side(asked: str, repository: Path = Path()) -> Side:
     if not belongs or model not in predictions.models:
         raise BadInput(f"{path} of {revision}", "does not belong to its labels", "run 'dvc repro' there again")
     own = replace(predictions, models={model: predictions.models[model]})
-    return Side(asked, _flat(params), test, own)
+    return Side(asked, flat(params), test, own)
 
 
 def _read(path: str, revision: str, repository: Path) -> bytes:
@@ -116,10 +117,3 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__
-
-
-def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{before}{name}.") if isinstance(value, Mapping) else {f"{before}{name}": value}
-    return flat

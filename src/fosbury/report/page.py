@@ -75,6 +75,8 @@ class Run:
         What was said when the models were measured.
     label_noise_mm : float or None
         Error of a model without error on such labels, over all joints; see ``metrics.agreement``.
+    seeds : str or None
+        How far trainings with other seeds are apart.
     """
 
     test: Dataset
@@ -85,6 +87,7 @@ class Run:
     files: dict[str, Path]
     notes: tuple[str, ...] = ()
     label_noise_mm: float | None = None
+    seeds: str | None = None
 
 
 def page(run: Run, root: Path) -> str:
@@ -115,6 +118,7 @@ def page(run: Run, root: Path) -> str:
         "<h1>Joint error in the arch, before and after fine-tuning</h1>",
         f'<p class="lead">{html.escape(_lead(figures, arch.name))}</p>',
         f"<p>{html.escape(sentence(arch, 'before', 'after').capitalize())}.</p>",
+        f"<p>{html.escape(run.seeds)}.</p>" if run.seeds else "",
         _section("By phase", rendered(markdown_table(figures)) + _list(notes)),
         _section("Look", _slider(run, root)),
         _section("Where the error is", "".join(_bars(part, both, run.label_noise_mm) for part in PARTS)),

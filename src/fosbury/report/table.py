@@ -241,9 +241,11 @@ def write_text(path: Path, text: str) -> None:
     unfinished.replace(path)
 
 
-def table_page(evaluations: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return ``reports/table.md``: the table by phase, how to read it, and what was left out of it."""
+def table_page(evaluations: Mapping[str, Mapping[str, Any]], seeds: str | None = None) -> str:
+    """Return ``reports/table.md``: the table by phase, how far other seeds are apart where that is known, how to read
+    it, and what was left out of it."""
     text = "# Joint error by phase\n\n" + markdown_table(evaluations)
+    text += f"\n{seeds}.\n" if seeds else ""
     text += (
         "\nMean error of all labelled joints in mm-equivalents (error in pixels / stature in pixels x stature), each "
         "capped; a missed athlete costs the cap for every joint. In square brackets its 95 % interval, from a "

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from fosbury.config import load_params
+from fosbury.config import flat, load_params, read_values
 from fosbury.errors import BadInput
 from fosbury.formats.coco import read_coco
 from fosbury.formats.predictions import read_predictions
 from fosbury.metrics.evaluation import evaluate
 from fosbury.report.page import Run, page
+from fosbury.report.seeds import recorded_spread
 from fosbury.report.table import read_json, table_page, terminal_table, write_text
 from fosbury.skeleton import normalise
 
@@ -23,6 +24,7 @@ TEST = Path("data/dataset/test.json")
 CURVE, DATA = Path("metrics/train.csv"), Path("reports/dataset.md")
 FILES = (*(f"data/dataset/{part}.json" for part in ("train", "val", "test")), "models/finetuned/model.pt")
 EXPORTED = ("models/exported/model.onnx", "models/exported/model.mlpackage")
+SEEDS = Path("metrics/seeds.json")
 TABLE, PAGE = Path("reports/table.md"), Path("reports/index.html")
 ROOT = Path()
 
@@ -31,7 +33,9 @@ def main() -> None:
     """Print the table; write reports/table.md and reports/index.html."""
     params = load_params()
     evaluations = {name: each for path in EVALUATIONS for name, each in read_json(path).items()}
-    write_text(TABLE, table_page(evaluations))
+    spread = recorded_spread(SEEDS, flat(read_values()))
+    seeds = spread.sentence() if spread else None
+    write_text(TABLE, table_page(evaluations, seeds))
     test = read_coco(TEST, params.pose_skeleton)
     counted = {normalise(joint) for joint in evaluations["finetuned"]["by_joint"]}
     known = np.array([normalise(joint) in counted for joint in test.skeleton.joints])
@@ -44,6 +48,8 @@ def main() -> None:
     notes = tuple(dict.fromkeys(note for each in evaluations.values() for note in each["notes"]))
     files = {name: Path(name) for name in (*FILES, *EXPORTED)}
     curve, data = (path.read_text(encoding="utf-8") for path in (CURVE, DATA))
-    made = Run(test, measured, poses, curve, data, files, notes, params.data.label_noise_mm)
+    made = Run(test, measured, poses, curve, data, files, notes, params.data.label_noise_mm, seeds)
     write_text(PAGE, page(made, ROOT))
     Console().print(terminal_table(evaluations))
+    if seeds:
+        print(seeds)
