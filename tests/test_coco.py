@@ -329,7 +329,7 @@ def test_boxes_of_other_things_are_left_out_and_noted(read):
         ("annotations.1.keypoints.2", 0, "coordinates of joints that are not labelled, left out (1): nose of"),
         ("annotations.1.bbox", KeyError, "boxes absent, derived from the joints (1): annotation 2 on b.jpg"),
         ("annotations.1.bbox", [5, 5, 140, 50], "boxes that reach outside the image, kept (1)"),
-        ("annotations.1.area", -3, "areas that are not positive, replaced by the box's (1)"),
+        ("annotations.1.area", -3, "areas that are not positive, replaced by 0.53 of the box's (1)"),
         ("annotations.1.image_id", 1, "images without labelled joints, left out (1): b.jpg"),
         ("annotations.1.iscrowd", 1, "crowd regions, left out (1): annotation 2 on b.jpg"),
         ("annotations.1.id", KeyError, "annotations without an id, kept (1): position 1"),
@@ -342,7 +342,9 @@ def test_what_is_harmless_is_noted_with_its_count(read, place, value, note):
 
 def test_harmless_things_are_put_right(read):
     assert read(changed("annotations.1.bbox", KeyError)).frames[1].people[0].box.tolist() == [10, 10, 30, 40]
-    assert read(changed("annotations.1.area", None)).frames[1].people[0].area == 2000
+    for area in (None, KeyError, 0, 2000, 1e9):  # the box's area is what tools write that know no outline
+        assert read(changed("annotations.1.area", area)).frames[1].people[0].area == pytest.approx(0.53 * 2000)
+    assert read(changed("annotations.1.area", 1900)).frames[1].people[0].area == 1900
     outside = read(changed("annotations.1.keypoints.0", 104.0)).frames[1].people[0]
     assert outside.keypoints[0].tolist() == [104, 10] and outside.visibility[0] == 2
     unlabelled = read(changed("annotations.1.keypoints.2", 0)).frames[1].people[0]

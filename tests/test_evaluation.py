@@ -457,4 +457,4 @@ def test_untuned_yolo11n_on_real_flops(shared):
     assert (figures.frames, figures.joints) == (27, 275)
     assert figures.error_mm == pytest.approx(270, abs=10)
     assert figures.swapped == pytest.approx(0.14, abs=0.04)
-    assert "neck" in evaluation.notes[0]
+    assert any("neck" in note for note in evaluation.notes)

@@ -20,7 +20,7 @@ from pycocotools.cocoeval import COCOeval
 from fosbury.metrics.error import capped_errors, swapped_joints
 from fosbury.metrics.match import box_iou, match_boxes
 from fosbury.metrics.oks import oks_ap
-from fosbury.metrics.stature import athletes, grouped_percentile, limb_statures, pixel_stature
+from fosbury.metrics.stature import athletes, grouped_percentile, limb_statures, pixel_stature, times
 from fosbury.pose import Dataset, Frame, Person, Pose
 from fosbury.skeleton import Limb, Skeleton
 
@@ -49,6 +49,12 @@ def pose(keypoints, score=0.9, box=None) -> Pose:
 # Stature
 
 
+def together(keypoints, labelled, athlete, limbs):
+    """Pixel statures of people who were all seen at once."""
+    athlete = np.array(athlete, dtype=int)
+    return pixel_stature(keypoints, labelled, limbs, athlete=athlete, seconds=np.zeros(len(athlete)))
+
+
 def test_stature_of_a_skeleton_made_by_hand():
     # Segments of 10, 20, 30, 40 and 50 px at a share of 0.1: votes 100, 200, 300, 400, 500; 80th percentile 420.
     points = np.cumsum([0, 10, 20, 30, 40, 50])
@@ -56,9 +62,9 @@ def test_stature_of_a_skeleton_made_by_hand():
     limbs = [Limb(i, i + 1, 0.1) for i in range(5)]
     labelled = np.ones((1, 6), dtype=bool)
     assert limb_statures(keypoints, labelled, limbs) == pytest.approx(np.array([[100, 200, 300, 400, 500]]))
-    assert pixel_stature(keypoints, labelled, np.array([0]), limbs) == pytest.approx([400 + 0.2 * 100])
+    assert together(keypoints, labelled, [0], limbs) == pytest.approx([400 + 0.2 * 100])
     labelled[0, 5] = False
-    assert pixel_stature(keypoints, labelled, np.array([0]), limbs) == pytest.approx([300 + 0.4 * 100])
+    assert together(keypoints, labelled, [0], limbs) == pytest.approx([300 + 0.4 * 100])
 
 
 def test_limbs_of_one_athlete_vote_together_and_foreshortening_does_not_shrink_the_stature():
@@ -67,17 +73,62 @@ def test_limbs_of_one_athlete_vote_together_and_foreshortening_does_not_shrink_t
     towards_the_camera = [[0, 0], [0, 10], [0, 30]]
     keypoints = np.array([side_on, side_on, towards_the_camera], dtype=float)
     labelled = np.ones((3, 3), dtype=bool)
-    assert pixel_stature(keypoints, labelled, np.array([0, 0, 0]), limbs) == pytest.approx([200, 200, 200])
-    assert pixel_stature(keypoints, labelled, np.array([0, 1, 2]), limbs)[2] == pytest.approx(40 + 0.8 * 40)
+    assert together(keypoints, labelled, [0, 0, 0], limbs) == pytest.approx([200, 200, 200])
+    assert together(keypoints, labelled, [0, 1, 2], limbs)[2] == pytest.approx(40 + 0.8 * 40)
 
 
 def test_no_labelled_limb_and_limbs_of_no_length_give_no_stature():
     limbs = [Limb(0, 1, 0.25)]
     keypoints = np.array([[[0, 0], [9, 9]], [[5, 5], [5, 5]]], dtype=float)
     labelled = np.array([[True, False], [True, True]])
-    assert np.isnan(pixel_stature(keypoints, labelled, np.array([0, 1]), limbs)).all()
-    assert np.isnan(pixel_stature(keypoints, labelled, np.array([0, 1]), [])).all()
-    assert pixel_stature(keypoints[:0], labelled[:0], np.array([], dtype=int), limbs).shape == (0,)
+    assert np.isnan(together(keypoints, labelled, [0, 1], limbs)).all()
+    assert np.isnan(together(keypoints, labelled, [0, 1], [])).all()
+    assert together(keypoints[:0], labelled[:0], [], limbs).shape == (0,)
+
+
+def test_only_frames_within_a_fifth_of_a_second_vote_and_the_order_of_frames_does_not_matter():
+    # One limb of a share of 0.1: votes 100, 110, 120, 130, 140 at these times.
+    lengths, seconds = np.array([10.0, 11, 12, 13, 14]), np.array([0.0, 0.1, 0.2, 0.4001, 5.0])
+    keypoints = np.stack([np.zeros((5, 2)), np.stack([lengths, np.zeros(5)], axis=-1)], axis=1)
+    expected = [116, 116, 116, 130, 140]  # numpy.percentile([100, 110, 120], 80) = 116; the others stand alone
+    rng = np.random.default_rng(0)
+    for order in (np.arange(5), rng.permutation(5), rng.permutation(5)):
+        height = pixel_stature(
+            keypoints[order],
+            np.ones((5, 2), dtype=bool),
+            [Limb(0, 1, 0.1)],
+            athlete=np.zeros(5, dtype=int),
+            seconds=seconds[order],
+        )
+        assert height == pytest.approx(np.array(expected)[order])
+    apart = pixel_stature(
+        keypoints,
+        np.ones((5, 2), dtype=bool),
+        [Limb(0, 1, 0.1)],
+        athlete=np.array([1, 0, 1, 0, 0]),
+        seconds=np.zeros(5),
+    )
+    assert apart == pytest.approx([116, 136, 116, 136, 136])
+
+
+def test_times_come_from_timestamps_else_from_numbers_and_the_clips_rate_else_from_the_order():
+    someone = person([[0.0, 0.0], [1.0, 1.0]])
+
+    def frame(name, **about):
+        return Frame(name, 9, 9, (someone,), **about)
+
+    frames = (
+        frame("a/1.jpg", video="a.mp4", frame=10, timestamp_ms=200.0),
+        frame("a/2.jpg", video="a.mp4", frame=20),  # 50 frames a second, as the others say
+        frame("b/1.jpg", video="b.mp4", frame=5),  # nothing says how many a second: 25
+        frame("a/3.jpg", video="a.mp4", frame=60, timestamp_ms=1200.0),
+        frame("b/2.jpg", video="b.mp4"),  # one after the last
+        frame("c/1.jpg", video="c.mp4"),
+        frame("c/2.jpg", video="c.mp4"),
+        frame("a/1.jpg", video="a.mp4", frame=10, source="other"),
+    )
+    expected = [0.2, 0.4, 0.2, 1.2, 0.24, 0.04, 0.08, 0.4]
+    assert times(Dataset(skeleton("coco17"), frames)) == pytest.approx(expected)
 
 
 @settings(deadline=None, max_examples=50)
@@ -141,6 +192,8 @@ def test_match_is_by_box_and_a_touching_box_is_a_miss():
     assert match_boxes(label, np.array([[10, 0, 20, 10]], dtype=float)).tolist() == [-1]
     assert match_boxes(label, np.zeros((0, 4))).tolist() == [-1]
     assert match_boxes(label, np.array([[8, 8, 30, 30], [1, 1, 11, 11]], dtype=float)).tolist() == [1]
+    for right, choice in ((3.01, 0), (2.99, -1)):  # of a box of 10 that lies in it: an overlap of 0.301, and of 0.299
+        assert match_boxes(label, np.array([[0, 0, right, 10]], dtype=float)).tolist() == [choice]
     assert match_boxes(label, np.repeat(label, 3, axis=0)).tolist() == [0]
     assert match_boxes(np.zeros((0, 4)), label).tolist() == []
 

@@ -13,7 +13,9 @@ import yaml
 from fosbury.errors import BadInput
 from fosbury.formats.coco import read_coco
 from fosbury.media.video import decode, to_image
-from fosbury.pose import OCCLUDED, PHASES, VISIBLE, trunk_tilt
+from fosbury.metrics.evaluation import evaluate
+from fosbury.metrics.stature import athletes, pixel_stature, times
+from fosbury.pose import OCCLUDED, PHASES, VISIBLE, Dataset, Pose, trunk_tilt
 from fosbury.skeleton import Skeleton
 from fosbury.synth.body import ANGLES, BONE, Body, Bones, centre_of_mass, joints, pose_bones, rotation
 from fosbury.synth.camera import VIEWS, Camera, aim
@@ -23,7 +25,8 @@ from fosbury.synth.montage import contact_sheet, overlay, write_montage
 from fosbury.synth.motion import GRAVITY, MAT_HEIGHT, jump
 from fosbury.synth.render import SUPERSAMPLE, Look, render
 from fosbury.synth.scene import BAR_RADIUS, Scene, make_backdrop
-from fosbury.synth.sets import Recipe, read_recipe, write_set
+from fosbury.synth.sets import Recipe, is_fixed, read_recipe, write_set
+from fosbury.synth.stills import labelled_frame
 
 ROOT = Path(__file__).parents[1]
 FPS = 25.0
@@ -231,6 +234,91 @@ def test_box_is_tight_about_the_drawn_body(leap):
     assert shot.area == pytest.approx(shot.silhouette.sum() / SUPERSAMPLE**2)
 
 
+@pytest.fixture(scope="module")
+def fixed_clips():
+    return {seed: render_clip(seed, (96, 96), fixed=True) for seed in (3, 9, 12, 30)}
+
+
+def test_a_fixed_camera_neither_turns_nor_zooms_and_keeps_the_whole_jump_in_the_picture(fixed_clips):
+    for frames, labels in fixed_clips.values():
+        assert tuple(dict.fromkeys(label.phase for label in labels)) == PHASES
+        assert all((label.visibility > 0).all() for label in labels)
+        # One camera, so one linear map to homogeneous pixels explains every joint of every frame (direct linear
+        # transformation: twelve unknowns, found as the null vector of all points' equations).
+        world = np.concatenate([label.keypoints_3d for label in labels]) / 1000.0
+        pixels = np.concatenate([label.keypoints for label in labels]) / 96.0
+        point, nothing = np.column_stack([world, np.ones(len(world))]), np.zeros((len(world), 4))
+        rows = np.concatenate(
+            [
+                np.hstack([point, nothing, -pixels[:, :1] * point]),
+                np.hstack([nothing, point, -pixels[:, 1:] * point]),
+            ]
+        )
+        matrix = np.linalg.svd(rows)[2][-1].reshape(3, 4)
+        seen = point @ matrix.T
+        np.testing.assert_allclose(seen[:, :2] / seen[:, 2:], pixels, atol=1e-6)
+        height = np.array([label.stature_px for label in labels])
+        assert height.max() / height.min() > 1.2, "the athlete comes nearer or goes away"
+        assert len(frames) == len(labels) >= 30
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_limbs_within_a_fifth_of_a_second_judge_the_stature_in_the_arch_with_both_cameras(
+    clips, fixed_clips, skeleton, fixed
+):
+    share = []
+    for _, labels in (fixed_clips if fixed else clips).values():
+        frames = [labelled_frame(f"{i}.jpg", label, (96, 96), skeleton) for i, label in enumerate(labels)]
+        frames = [replace(f, video="a.mp4", frame=i, timestamp_ms=1000 * i / FPS) for i, f in enumerate(frames)]
+        data = Dataset(skeleton, tuple(frames))
+        judged = pixel_stature(
+            np.array([frame.people[0].keypoints for frame in frames]),
+            np.array([frame.people[0].labelled for frame in frames]),
+            skeleton.limbs,
+            athlete=athletes(data),
+            seconds=times(data),
+        )
+        arch = np.array([label.phase == "arch" for label in labels])
+        share.append(np.mean(judged[arch] / np.array([label.stature_px for label in labels])[arch]))
+    assert np.mean(share) == pytest.approx(0.99, abs=0.025)
+    assert 0.93 < min(share) <= max(share) < 1.06
+
+
+def test_every_third_clip_of_a_set_is_filmed_by_a_fixed_camera(tmp_path):
+    assert [index for index in range(10) if is_fixed(index, 3)] == [2, 5, 8]
+    assert not any(is_fixed(index, 0) for index in range(10))
+    write_set(tmp_path / "set", clips=2, seed=7, size=(64, 64), fixed_every=2)
+    content = json.loads((tmp_path / "set/annotations.json").read_text(encoding="utf-8"))
+    for name, (_, labels) in zip(
+        ("clip01.mp4", "clip02.mp4"), (render_clip(7, (64, 64)), render_clip(8, (64, 64), fixed=True)), strict=True
+    ):
+        ids = [image["id"] for image in content["images"] if image["video"] == name]
+        written = [a for a in content["annotations"] if a["image_id"] in ids]
+        assert [a["stature_px"] for a in written] == [round(label.stature_px, 3) for label in labels]
+
+
+def test_area_of_built_in_labels_is_the_one_that_labels_without_an_outline_get(tmp_path, skeleton):
+    write_set(tmp_path / "set", clips=1, seed=7, size=(64, 64))
+    path = tmp_path / "set/annotations.json"
+    data = read_coco(path, skeleton)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for annotation in content["annotations"]:
+        del annotation["area"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    imported = read_coco(path, skeleton)
+    areas, same = ([p.area for frame in each.frames for p in frame.people] for each in (data, imported))
+    assert areas == pytest.approx(same, abs=0.02)
+    rng = np.random.default_rng(0)
+    poses = [
+        [Pose(p.keypoints + rng.normal(0, 3, (17, 2)), np.ones(17), p.box, 0.9) for p in frame.people]
+        for frame in data.frames
+    ]
+    evaluations = [evaluate(each, poses) for each in (data, imported)]
+    assert evaluations[0].oks_ap == evaluations[1].oks_ap
+    assert 0 < evaluations[0].oks_ap < 1
+    assert any("taken as 0.53 of the box" in note for note in evaluations[0].notes)
+
+
 def test_camera_projects_by_hand():
     camera = Camera(np.array([0.0, -5000.0, 1000.0]), 90.0, 0.0, 0.0, 500.0, 200, 100)
     pixels, depth = camera.project(np.array([[0, 0, 1000.0], [500, 0, 1000], [0, 0, 1200]]))
@@ -387,7 +475,7 @@ def test_montage_shows_moments_and_stays_small(tmp_path, clips):
 
 def test_recipe_in_the_repository_is_sound():
     recipe = read_recipe(ROOT / "data/synthetic/params.yaml")
-    assert recipe == Recipe(clips=40, seed=1, width=256, height=256, fps=25)
+    assert recipe == Recipe(clips=40, seed=1, width=256, height=256, fps=25, fixed_every=3)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,15 @@ TILTS = tuple(f"{low}-{low + TILT_STEP}" for low in range(0, 180, TILT_STEP))
 """Names of the bins of trunk tilt, in degrees."""
 
 
+AREA_SHARE = 0.53
+"""Mean share of a person's box that the person's outline covers in COCO's keypoint annotations."""
+
+
+def body_area(box: np.ndarray) -> float:
+    """Area in square pixels of a body of which only the box ``x1, y1, x2, y2`` is known."""
+    return AREA_SHARE * float(np.prod(box[2:] - box[:2]))
+
+
 @dataclass(frozen=True, eq=False)
 class Person:
     """One labelled person.
@@ -34,7 +43,7 @@ class Person:
     box : ndarray of float64, shape (4,)
         ``x1, y1, x2, y2`` in pixels.
     area : float
-        Area in square pixels that OKS is scaled by; the box's area where a label has none.
+        Area in square pixels that OKS is scaled by; `body_area` of the box where a label has none.
     """
 
     keypoints: np.ndarray

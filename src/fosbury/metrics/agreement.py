@@ -10,7 +10,7 @@ import numpy as np
 from fosbury.errors import BadInput
 from fosbury.metrics.bootstrap import FEW, intervals, sums_by_unit
 from fosbury.metrics.match import match_boxes
-from fosbury.metrics.stature import TRUNK_SHARE, athletes, pixel_stature
+from fosbury.metrics.stature import TRUNK_SHARE, athletes, pixel_stature, times
 from fosbury.pose import Dataset, Person
 
 
@@ -76,7 +76,7 @@ def agreement(a: Dataset, b: Dataset, stature_mm: float) -> tuple[list[JointAgre
     people = [person for frame in a.frames for person in frame.people]
     points = np.array([person.keypoints for person in people]).reshape(-1, len(skeleton), 2)
     labelled = np.array([person.labelled for person in people]).reshape(-1, len(skeleton))
-    height = pixel_stature(points, labelled, athletes(a), skeleton.limbs)
+    height = pixel_stature(points, labelled, skeleton.limbs, athlete=athletes(a), seconds=times(a))
     mates: list[Person | None] = []
     for frame in a.frames:
         match = other.get(frame.file_name)

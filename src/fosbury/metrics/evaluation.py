@@ -18,10 +18,21 @@ from fosbury.metrics.calibration import cooled, fit_temperature, reliability
 from fosbury.metrics.error import capped_errors, swapped_joints
 from fosbury.metrics.match import match_boxes
 from fosbury.metrics.oks import oks_ap
-from fosbury.metrics.stature import TRUNK_SHARE, athletes, pixel_stature
+from fosbury.metrics.stature import TRUNK_SHARE, athletes, pixel_stature, times
 from fosbury.metrics.takeoff import takeoff
 from fosbury.metrics.taxonomy import GOOD, JITTER, KINDS, kinds
-from fosbury.pose import OCCLUDED, PHASES, TILTS, VISIBLE, Dataset, Pose, tilt_bins, trunk_tilt
+from fosbury.pose import (
+    AREA_SHARE,
+    OCCLUDED,
+    PHASES,
+    TILTS,
+    VISIBLE,
+    Dataset,
+    Pose,
+    body_area,
+    tilt_bins,
+    trunk_tilt,
+)
 from fosbury.skeleton import Skeleton
 
 STATURE_MM = 1850.0
@@ -403,7 +414,7 @@ def evaluate(
     counts = labelled & known
     predicted, confidence, found = _matched(dataset, predictions)
 
-    height = pixel_stature(labels, labelled, athletes(dataset), skeleton.limbs)
+    height = pixel_stature(labels, labelled, skeleton.limbs, athlete=athletes(dataset), seconds=times(dataset))
     measurable = np.isfinite(height)
     error = capped_errors(predicted, labels, counts, height, cap)
     swapped = swapped_joints(predicted, labels, counts, skeleton.pairs)
@@ -506,6 +517,13 @@ def _notes(
     if unknown.size:
         names = [dataset.skeleton.joints[index] for index in unknown]
         notes.append(f"labelled joints that were not measured, because a model has none such: {', '.join(names)}")
+    labels = [person for frame in dataset.frames for person in frame.people]
+    boxed = sum(abs(person.area - body_area(person.box)) < 0.01 + 1e-3 * person.area for person in labels)
+    if boxed:
+        said = "labelled people's area is taken as"
+        notes.append(
+            f"OKS: {boxed} of {len(labels)} {said} {AREA_SHARE} of the box, since their labels give no outline"
+        )
     return tuple(notes)
 
 

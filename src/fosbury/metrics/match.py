@@ -5,6 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+MATCH_IOU = 0.3
+"""Least overlap of a prediction's box with a labelled box for the two to be one person: low, because models and people
+draw boxes of a bent body differently, and high enough that a bystander who touches the athlete is not taken."""
+
 
 def box_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Intersection over union of every box of one list with every box of another.
@@ -36,6 +40,8 @@ def match_boxes(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
     """Give every labelled person of one frame at most one prediction, so that the overlaps add up to the
     most.
 
+    Only overlaps of at least `MATCH_IOU` count.
+
     Parameters
     ----------
     labels : ndarray, shape (L, 4)
@@ -45,13 +51,14 @@ def match_boxes(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of int, shape (L,)
-        Index of the prediction; -1 where none that is left overlaps: the person is missed. Of equal overlaps
+        Index of the prediction; -1 where none that is left overlaps enough: the person is missed. Of equal overlaps
         with a single labelled person, the first prediction counts.
     """
     result = np.full(len(labels), -1)
     if not len(labels) or not len(predictions):
         return result
     overlap = box_iou(labels, predictions)
+    overlap[overlap < MATCH_IOU] = 0.0
     if len(labels) == 1:
         rows, columns = np.array([0]), overlap.argmax(axis=1)
     else:

@@ -1,8 +1,8 @@
-"""A pinhole camera that stands still, turns after the athlete, and zooms."""
+"""A pinhole camera: one that turns after the athlete and zooms, or one that a tripod holds still."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,6 +76,25 @@ VIEWS = {  # azimuth of the camera as seen from the bar's middle, degrees; 270 i
 }
 
 
+AWAY = (7000.0, 15000.0)
+"""Millimetres from the bar's middle to a camera that follows, from and to."""
+
+TRIPOD_AWAY = (4500.0, 10000.0)
+"""The same for a camera that stands still: near enough for perspective to change the athlete's size."""
+
+FILLED = 0.92
+"""Part of a fixed camera's picture that the whole movement fills, across or down."""
+
+
+def _place(rng: np.random.Generator, view: str | None, away: tuple[float, float]) -> np.ndarray:
+    """Where the camera stands, shape (3,), mm."""
+    view = view or ("side", "side", "oblique", "oblique", "approach", "behind")[rng.integers(6)]
+    azimuth = np.radians(rng.uniform(*VIEWS[view]))
+    distance = rng.uniform(*away)
+    side = 1.0 if rng.random() < 0.5 else -1.0
+    return np.array([side * distance * np.cos(azimuth), distance * np.sin(azimuth), rng.uniform(1000, 2100)])
+
+
 def follow(
     targets: np.ndarray,
     size: tuple[int, int],
@@ -102,11 +121,7 @@ def follow(
     tuple of Camera
     """
     width, height = size
-    view = view or ("side", "side", "oblique", "oblique", "approach", "behind")[rng.integers(6)]
-    azimuth = np.radians(rng.uniform(*VIEWS[view]))
-    away = rng.uniform(7000, 15000)
-    side = 1.0 if rng.random() < 0.5 else -1.0
-    place = np.array([side * away * np.cos(azimuth), away * np.sin(azimuth), rng.uniform(1000, 2100)])
+    place = _place(rng, view, AWAY)
     smooth = _smooth(targets, 5)
     share = rng.uniform(0.45, 0.66)
     distance = np.linalg.norm(_smooth(targets, 15) - place, axis=1)
@@ -124,6 +139,38 @@ def follow(
         tilt += np.degrees(off[1] / focal[index]) + shake[1, index] * 3
         cameras.append(Camera(place, pan, tilt, roll, float(focal[index]), width, height))
     return tuple(cameras)
+
+
+def stand(
+    points: np.ndarray, size: tuple[int, int], rng: np.random.Generator, view: str | None = None
+) -> tuple[Camera, ...]:
+    """Camera on a tripod, which neither turns nor zooms: the athlete comes nearer or goes away in perspective.
+
+    Parameters
+    ----------
+    points : ndarray, shape (T, K, 3)
+        What it has to see of the athlete, mm. The focal length is the longest that keeps all of it in the picture.
+    size : (int, int)
+        Width and height of the picture in pixels.
+    rng : numpy.random.Generator
+    view : str, optional
+        One of ``VIEWS``; drawn by chance where None.
+
+    Returns
+    -------
+    tuple of Camera
+        T times the same.
+    """
+    place = _place(rng, view, TRIPOD_AWAY)
+    half = np.array(size) / 2
+    camera = Camera(place, *aim(place, points.mean(axis=(0, 1))), float(rng.normal(0, 1.0)), 1000.0, *size)
+    for _ in range(3):  # the middle of a perspective picture moves a little when the camera turns
+        pixels = camera.project(points)[0] - half
+        right, down = (pixels.min(axis=(0, 1)) + pixels.max(axis=(0, 1))) / 2 / camera.focal
+        camera = replace(camera, pan=camera.pan - np.degrees(right), tilt=camera.tilt - np.degrees(down))
+    reach = np.abs(camera.project(points)[0] - half).max(axis=(0, 1))
+    camera = replace(camera, focal=float(camera.focal * FILLED * (half / reach).min()))
+    return (camera,) * len(points)
 
 
 def snap(

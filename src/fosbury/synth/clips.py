@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from fosbury.pose import NOT_LABELLED
 from fosbury.synth.body import Body, Bones, joints
-from fosbury.synth.camera import Camera, follow, snap
+from fosbury.synth.camera import Camera, follow, snap, stand
 from fosbury.synth.figure import Figure, Kit, build_figure
 from fosbury.synth.motion import jump, run, upright_pose
 from fosbury.synth.render import Look, Shot, render
@@ -26,6 +26,10 @@ _TRUNK_BONES = ((5, 6), (5, 11), (6, 12), (11, 12))
 _LIMB_BONES = ((5, 7), (7, 9), (6, 8), (8, 10), (11, 13), (13, 15), (12, 14), (14, 16))
 BONES = (*_FACE_BONES, *_TRUNK_BONES, *_LIMB_BONES)
 ARCH_TILT = 60.0
+APPROACH = {False: 17, True: 10}
+"""Frames before the take-off foot is planted, by whether the camera is fixed: it sees less of the run."""
+FIXED_SHARE = 0.25
+"""Least stature in the arch that a fixed camera may show, as a share of the picture's smaller side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +49,8 @@ class Label:
         Pixels of the drawn body.
     phase : str
     stature_mm : float
+    stature_px : float
+        Pixels that the stature has at the distance of the trunk's middle: what ``metrics.stature`` judges by the limbs.
     """
 
     keypoints: np.ndarray
@@ -54,11 +60,20 @@ class Label:
     area: float
     phase: str
     stature_mm: float
+    stature_px: float
 
 
-def _label(shot: Shot, phase: str, body: Body) -> Label:
+def _label(shot: Shot, phase: str, body: Body, camera: Camera) -> Label:
     points = np.where((shot.visibility == NOT_LABELLED)[:, None], np.nan, shot.keypoints)
-    return Label(points, shot.visibility, shot.world, shot.box, shot.area, phase, body.stature)
+    height = float(_pixel_statures(body, shot.world[None], (camera,))[0])
+    return Label(points, shot.visibility, shot.world, shot.box, shot.area, phase, body.stature, height)
+
+
+def _pixel_statures(body: Body, world: np.ndarray, cameras: Sequence[Camera]) -> np.ndarray:
+    """Pixels, shape (T,), of the stature at the trunk's middle, from COCO17 points of shape (T, 17, 3)."""
+    trunk = (world[:, 5:7].mean(axis=1) + world[:, 11:13].mean(axis=1)) / 2
+    depth = np.array([camera.project(point)[1] for camera, point in zip(cameras, trunk, strict=True)])
+    return body.stature * np.array([camera.focal for camera in cameras]) / depth
 
 
 def _tilts(pixels: np.ndarray) -> np.ndarray:
@@ -88,10 +103,11 @@ def render_clip(
     seed: int,
     size: tuple[int, int] = (256, 256),
     fps: float = 25.0,
-    approach: int = 17,
+    approach: int | None = None,
     landing: int = 7,
     upright: bool = False,
     view: str | None = None,
+    fixed: bool = False,
 ) -> tuple[list[np.ndarray], list[Label]]:
     """Render one jump.
 
@@ -103,12 +119,16 @@ def render_clip(
         Width and height in pixels.
     fps : float
         Frames a second.
-    approach, landing : int
-        Frames before the take-off foot is planted, and after the mat is touched.
+    approach : int, optional
+        Frames before the take-off foot is planted; ``APPROACH`` by default.
+    landing : int
+        Frames after the mat is touched.
     upright : bool
         Only the approach run: as many frames as a whole jump would have.
     view : str, optional
         One of ``fosbury.synth.camera.VIEWS``.
+    fixed : bool
+        Film with a camera that stands still, in place of one that follows the athlete and zooms.
 
     Returns
     -------
@@ -121,35 +141,49 @@ def render_clip(
     if upright:
         bones, stage, bar = run(body, rng, fps, 50), ("approach",) * 50, float(rng.uniform(1500, 2100))
     else:
-        leap = jump(body, figure, rng, fps, approach, landing)
+        leap = jump(body, figure, rng, fps, APPROACH[fixed] if approach is None else approach, landing)
         bones, stage, bar = leap.bones, leap.stage, leap.bar
     if rng.random() < 0.4:
         bones = bones.mirrored()
-    cameras, phases = _cameras(body, bones, stage, size, rng, view)
+    cameras, phases = _cameras(body, bones, stage, size, rng, view, fixed)
     scene = Scene.random(rng, make_backdrop(rng), cameras[len(cameras) // 2].pan, bar)
     look = Look.random(rng)
     frames, labels = [], []
     for index, drift in enumerate(_drifts(bones, cameras)):
         shot = render(body, figure, bones, index, cameras[index], scene, look, rng, drift)
         frames.append(shot.image)
-        labels.append(_label(shot, phases[index], body))
+        labels.append(_label(shot, phases[index], body, cameras[index]))
     return frames, labels
 
 
 def _cameras(
-    body: Body, bones: Bones, stage: tuple[str, ...], size: tuple[int, int], rng: np.random.Generator, view: str | None
+    body: Body,
+    bones: Bones,
+    stage: tuple[str, ...],
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    view: str | None,
+    fixed: bool,
 ) -> tuple[tuple[Camera, ...], tuple[str, ...]]:
     """Cameras from which the phases follow each other; a view along the trunk can break their order."""
     world = joints(body, bones)
     middle = (world[:, 5:7].mean(axis=1) + world[:, 11:13].mean(axis=1) + world[:, 13:17].mean(axis=1)) / 3
     for _ in range(40):
-        cameras = follow(middle, size, body.stature, rng, view)
+        cameras = stand(world, size, rng, view) if fixed else follow(middle, size, body.stature, rng, view)
         pixels = np.stack([camera.project(points)[0] for camera, points in zip(cameras, world, strict=True)])
         phases = _phases(stage, _tilts(pixels))
         inside = ((pixels > 0) & (pixels < np.array(size))).all(axis=2).mean()
-        if inside > 0.97 and ("air" not in stage or _in_order(phases)):
+        in_order = "air" not in stage or _in_order(phases)
+        if inside > 0.97 and in_order and (not fixed or _large_enough(body, world, cameras, phases)):
             break
     return cameras, phases
+
+
+def _large_enough(body: Body, world: np.ndarray, cameras: Sequence[Camera], phases: Sequence[str]) -> bool:
+    """Whether the athlete is large enough in the arch (in a run: in every frame) to be labelled by a person."""
+    height = _pixel_statures(body, world, cameras)
+    rows = np.array([phase == "arch" for phase in phases])
+    return float(height[rows if rows.any() else ~rows].mean()) >= FIXED_SHARE * min(cameras[0].width, cameras[0].height)
 
 
 def _drifts(bones: Bones, cameras: tuple[Camera, ...]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -228,4 +262,4 @@ def _still(body, figure, bones, moment, target, backdrop, bar, size, share, phas
     shot = render(body, figure, bones, moment, camera, scene, Look.random(rng), rng)
     if phase == "air":
         phase = _phases(("air",), _tilts(shot.keypoints[None]))[0]
-    return shot.image, _label(shot, phase, body)
+    return shot.image, _label(shot, phase, body, camera)

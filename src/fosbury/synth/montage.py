@@ -11,6 +11,7 @@ import numpy as np
 from fosbury.media.image import encode_jpeg, write_image
 from fosbury.pose import NOT_LABELLED, VISIBLE
 from fosbury.synth.clips import BONES, Label, render_clip
+from fosbury.synth.sets import is_fixed
 
 MOMENTS = 8
 LEFT, RIGHT, MIDDLE = (255, 120, 60), (70, 170, 255), (240, 240, 240)
@@ -89,7 +90,13 @@ def contact_sheet(clips: Sequence[tuple[list[np.ndarray], list[Label]]], labelle
 
 
 def write_montage(
-    path: str | Path, seed: int, size: tuple[int, int], fps: float, clips: int = 4, limit: int = 300_000
+    path: str | Path,
+    seed: int,
+    size: tuple[int, int],
+    fps: float,
+    clips: int = 4,
+    limit: int = 300_000,
+    fixed_every: int = 0,
 ) -> None:
     """Write a contact sheet of the first clips, the first two of them again with their labels.
 
@@ -97,14 +104,14 @@ def write_montage(
     ----------
     path : str or Path
         A ``.jpg`` of at most ``limit`` bytes.
-    seed, size, fps
+    seed, size, fps, fixed_every
         As for :func:`fosbury.synth.sets.write_set`.
     clips : int
         Rows without labels.
     limit : int
         Bytes.
     """
-    shown = [render_clip(seed + index, size, fps) for index in range(clips)]
+    shown = [render_clip(seed + index, size, fps, fixed=is_fixed(index, fixed_every)) for index in range(clips)]
     sheet = np.vstack([contact_sheet(shown, labelled=False), contact_sheet(shown[:2], labelled=True)])
     width = min(sheet.shape[1], 1600)
     sheet = cv2.resize(sheet, (width, round(sheet.shape[0] * width / sheet.shape[1])), interpolation=cv2.INTER_AREA)

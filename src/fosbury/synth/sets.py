@@ -16,10 +16,17 @@ from tqdm import tqdm
 from fosbury.errors import BadInput
 from fosbury.media.files import replace_folder
 from fosbury.media.video import write_video
-from fosbury.pose import NOT_LABELLED
+from fosbury.pose import NOT_LABELLED, body_area
 from fosbury.synth.clips import BONES, JOINTS, Label, render_clip
 
-LIMITS = {"clips": (1, 10_000), "seed": (0, 2**31), "width": (64, 1920), "height": (64, 1920), "fps": (10, 240)}
+LIMITS = {
+    "clips": (1, 10_000),
+    "seed": (0, 2**31),
+    "width": (64, 1920),
+    "height": (64, 1920),
+    "fps": (10, 240),
+    "fixed_every": (0, 10_000),
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,8 @@ class Recipe:
         Pixels, even.
     fps : int
         Frames a second.
+    fixed_every : int
+        Every n-th clip is filmed by a camera that stands still: n; none where 0.
     """
 
     clips: int = 30
@@ -42,6 +51,7 @@ class Recipe:
     width: int = 256
     height: int = 256
     fps: int = 25
+    fixed_every: int = 3
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -83,6 +93,11 @@ def clip_name(index: int) -> str:
     return f"clip{index + 1:02d}"
 
 
+def is_fixed(index: int, fixed_every: int) -> bool:
+    """Whether a camera that stands still films the clip with this index, counted from 0: every n-th, the n-th first."""
+    return fixed_every > 0 and (index + 1) % fixed_every == 0
+
+
 def _annotation(label: Label, number: int) -> dict[str, Any]:
     x1, y1, x2, y2 = label.box
     keypoints: list[float] = []
@@ -93,11 +108,12 @@ def _annotation(label: Label, number: int) -> dict[str, Any]:
         "image_id": number,
         "category_id": 1,
         "bbox": [round(float(v), 3) for v in (x1, y1, x2 - x1, y2 - y1)],
-        "area": round(label.area, 2),
+        "area": round(body_area(label.box), 2),
         "iscrowd": 0,
         "num_keypoints": int((label.visibility > NOT_LABELLED).sum()),
         "keypoints": keypoints,
         "keypoints_3d": np.round(label.keypoints_3d, 1).tolist(),
+        "stature_px": round(label.stature_px, 3),
     }
 
 
@@ -109,6 +125,7 @@ def write_set(
     fps: float = 25.0,
     upright: bool = False,
     crf: int = 20,
+    fixed_every: int = 0,
 ) -> None:
     """Render clips and write them with their labels.
 
@@ -117,7 +134,8 @@ def write_set(
     folder : str or Path
         The set; replaced as a whole when everything is written. Gets ``videos/clipNN.mp4`` (H.264) and
         ``annotations.json`` (COCO keypoints; images also carry ``video``, ``frame``, ``timestamp_ms``, ``phase``,
-        ``group`` and ``stature_mm``, annotations ``keypoints_3d`` in mm).
+        ``group`` and ``stature_mm``, annotations ``keypoints_3d`` in mm and the true ``stature_px``). An
+        annotation's ``area`` is ``pose.body_area`` of its box, as that of an imported label that gives none.
     clips : int
         How many; clip i has the seed ``seed + i``.
     seed : int
@@ -128,6 +146,8 @@ def write_set(
         Approach runs only.
     crf : int
         x264's quality.
+    fixed_every : int
+        See `Recipe`.
     """
     folder = Path(folder)
     partial = folder.with_name(f".{folder.name}.partial")
@@ -137,7 +157,7 @@ def write_set(
     annotations: list[dict[str, Any]] = []
     for index in tqdm(range(clips), desc="built-in athlete", unit="clip", disable=None):
         name = clip_name(index)
-        frames, labels = render_clip(seed + index, size, fps, upright=upright)
+        frames, labels = render_clip(seed + index, size, fps, upright=upright, fixed=is_fixed(index, fixed_every))
         write_video(partial / "videos" / f"{name}.mp4", frames, fps, crf=crf)
         for frame, label in enumerate(labels):
             number = len(images) + 1

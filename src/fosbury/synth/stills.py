@@ -7,7 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from fosbury.media.image import write_image
-from fosbury.pose import Dataset, Frame, Person
+from fosbury.pose import Dataset, Frame, Person, body_area
 from fosbury.skeleton import Skeleton
 from fosbury.synth.clips import JOINTS, Label, render_clip, render_stills
 
@@ -88,7 +88,8 @@ def labelled_frame(name: str, label: Label, size: tuple[int, int], skeleton: Ske
     """A frame of one rendered athlete, with the joints of ``skeleton``; without people where nothing is in sight."""
     place = skeleton.match(JOINTS)
     seen = label.visibility[place]
-    people = (Person(label.keypoints[place], seen, label.box, label.area),) if label.area > 0 and seen.any() else ()
+    person = Person(label.keypoints[place], seen, label.box, body_area(label.box))
+    people = (person,) if label.area > 0 and seen.any() else ()
     return Frame(
         file_name=name,
         width=size[0],

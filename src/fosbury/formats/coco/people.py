@@ -10,11 +10,14 @@ import numpy as np
 
 from fosbury.formats.coco.categories import Category
 from fosbury.formats.coco.findings import Findings, is_id, number_of
-from fosbury.pose import NOT_LABELLED, OCCLUDED, VISIBLE, Frame, Person
+from fosbury.pose import AREA_SHARE, NOT_LABELLED, OCCLUDED, VISIBLE, Frame, Person, body_area
 from fosbury.skeleton import Skeleton
 
 MIN_JOINTS_INSIDE = 0.5
 """With fewer of its labelled joints inside the picture (or its box), a label belongs elsewhere."""
+
+WHOLE_BOX = 0.99
+"""Of the box's area: no body covers as much, so an area from here on is the box's own."""
 
 
 def read_records(entries: list, found: Findings) -> list[Mapping[str, Any]]:
@@ -114,12 +117,7 @@ def _person(
     box = _box(record, xy[labelled], label, frame, found, problems)
     if box is None or problems or not _belongs(xy, labelled, category, label, frame, found):
         return None
-    extent = float((box[2] - box[0]) * (box[3] - box[1]))
-    area = record.get("area")
-    area = extent if area is None else number_of(area)
-    if area is None or area <= 0:
-        found.note("areas that are not positive, replaced by the box's", label)
-        area = extent
+    area = _area(record, box, label, found)
     if not labelled.any():
         found.note("people with a box but no labelled joint, kept beside others", label)
     keypoints = np.full((len(skeleton), 2), np.nan)
@@ -128,6 +126,20 @@ def _person(
     marks[into[into >= 0]] = visibility[into >= 0]
     person = Person(keypoints, marks, box, area)
     return person if (into >= 0).all() else _in_its_own_right(person, skeleton, label, frame, found)
+
+
+def _area(record: Mapping[str, Any], box: np.ndarray, label: str, found: Findings) -> float:
+    """The stated area, or, to a hundredth, that of a usual body in the box.
+
+    A file that states none and one that states the box's area (as tools do that have no outline) say the same.
+    """
+    stated = record.get("area")
+    area = None if stated is None else number_of(stated)
+    if area is not None and 0 < area < WHOLE_BOX * np.prod(box[2:] - box[:2]):
+        return area
+    if stated is not None and (area is None or area <= 0):
+        found.note(f"areas that are not positive, replaced by {AREA_SHARE} of the box's", label)
+    return round(body_area(box), 2) or body_area(box)
 
 
 def _in_its_own_right(person: Person, skeleton: Skeleton, label: str, frame: Frame, found: Findings) -> Person:
