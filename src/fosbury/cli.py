@@ -324,10 +324,10 @@ def compare(
 
     What fine-tuning gained: `fosbury compare workspace:baseline workspace`
     """
+    from fosbury.files import write_text
     from fosbury.report.compare import compare as compare_sides
     from fosbury.report.compare_page import markdown, page, terminal
     from fosbury.report.compare_sides import load_side
-    from fosbury.report.table import write_text
 
     if len(revisions) < 2:
         raise BadInput("fosbury compare", "was given one revision", "give two or more, such as main my-branch")
@@ -379,8 +379,8 @@ def efficiency(
 
     Example: `fosbury efficiency --html efficiency.html`, after the queue of conf/experiment/label_efficiency.yaml
     """
+    from fosbury.files import write_text
     from fosbury.report.efficiency import efficiency_page, experiments, learning_points
-    from fosbury.report.table import write_text
 
     points, before = learning_points(experiments())
     typer.echo(f"before fine-tuning: {before:.1f} mm")

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fosbury.errors import BadInput, BadInputs
+from fosbury.files import write_text
 from fosbury.skeleton import Skeleton
 
 GROUPS = ("data", "split", "skeleton", "model", "train", "evaluate", "export")
@@ -396,9 +397,7 @@ def write_params(overrides: tuple[str, ...] | list[str] = (), root: Path | None 
     root = root or find_root()
     values = compose(overrides, root)
     params = parse_params(values, "conf/")
-    draft = root / f".{PARAMS}.tmp"
-    draft.write_text(to_yaml(values), encoding="utf-8")
-    draft.replace(root / PARAMS)
+    write_text(root / PARAMS, to_yaml(values))
     return params
 
 

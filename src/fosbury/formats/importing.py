@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from fosbury.errors import BadInput, BadInputs
+from fosbury.files import put_folder, work_folder
 from fosbury.formats.coco import read_coco, write_coco
 from fosbury.formats.grouping import GroupBy, Still, group_stills
 from fosbury.formats.sets import ANNOTATIONS, IMAGES, VIDEOS
@@ -117,15 +118,9 @@ def import_coco(
         raise BadInput(target, "exists already", "choose another --name, or remove it first")
     if images is not None and not Path(images).is_dir():
         raise BadInput(images, "is not a folder", "name the folder of the images with --images")
-    root.mkdir(parents=True, exist_ok=True)
-    work = root / f".{name}.partial"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()
-    try:
+    with work_folder(target) as work:
         summary = _import(path, None if images is None else Path(images), name, work, target, drop_bad, group_by)
-        (work / "set").rename(target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        put_folder(work / "set", target)
     return summary
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from fosbury.errors import BadInput
+from fosbury.files import draft
 from fosbury.pose import Dataset, Pose
 
 PARTS = ("keypoints", "confidence", "box", "score")
@@ -65,11 +66,8 @@ def write_predictions(path: Path, dataset: Dataset, models: Mapping[str, Sequenc
         for part in PARTS:
             values = np.array([getattr(pose, part) for pose in poses], dtype=np.float32)
             arrays[f"{name}/{part}"] = values.reshape(shapes[part])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.part")
-    with draft.open("wb") as file:
+    with draft(path) as unfinished, unfinished.open("wb") as file:
         np.savez_compressed(file, **arrays)
-    draft.replace(path)
 
 
 def read_predictions(content: bytes | Path, where: str | Path | None = None) -> Predictions:

@@ -10,6 +10,7 @@ import numpy as np
 import yaml
 
 from fosbury.errors import BadInput, BadInputs
+from fosbury.files import replace_folder, work_folder
 from fosbury.media.image import read_image, readable_name, true_suffix, write_image
 from fosbury.pose import Dataset, Frame, Person
 from fosbury.skeleton import Skeleton
@@ -55,21 +56,23 @@ def write_yolo(
     frames = [frame for part in splits.values() for frame in part.frames]
     if missing := [frame.file_name for frame in frames if not (root / frame.file_name).is_file()]:
         raise BadInputs(root, [f"{name} is missing" for name in missing[:20]], "put the images back")
-    fresh = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    for name, part in splits.items():
-        _write_split(part, name, fresh, root, repeats)
+    with work_folder(folder) as work:
+        fresh = work / "set"
+        for name, part in splits.items():
+            _write_split(part, name, fresh, root, repeats)
+        _write_description(splits, fresh / "data.yaml", folder)
+        replace_folder(fresh, folder, work / "before")
+    return folder / "data.yaml"
+
+
+def _write_description(splits: Mapping[str, Dataset], path: Path, folder: Path) -> None:
     skeleton = next(iter(splits.values())).skeleton
     text = yaml.safe_dump(
         {"path": str(folder.absolute()), **{name: f"{name}.txt" for name in splits}, **description(skeleton)},
         sort_keys=False,
         default_flow_style=None,
     )
-    (fresh / "data.yaml").write_text(text, encoding="utf-8")
-    if folder.exists():
-        shutil.rmtree(folder)
-    fresh.rename(folder)
-    return folder / "data.yaml"
+    path.write_text(text, encoding="utf-8")
 
 
 def description(skeleton: Skeleton) -> dict[str, object]:

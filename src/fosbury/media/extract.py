@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +15,8 @@ import av
 from tqdm import tqdm
 
 from fosbury.errors import BadInput, BadInputs
-from fosbury.media.files import replace_folder, sha256_of, unsafe_name
+from fosbury.files import put_folder, replace_folder, work_folder
+from fosbury.media.files import sha256_of, unsafe_name
 from fosbury.media.image import encode_bgr
 from fosbury.media.video import decode, probe, to_image
 
@@ -161,8 +161,8 @@ def extract(
 ) -> Manifest:
     """Write frames of a clip into a folder, or do nothing if they are there already.
 
-    The frames go to a temporary folder beside ``folder`` that is renamed when it is complete: after a kill the folder
-    is either as it was or finished.
+    The frames go to a work folder of this run beside ``folder`` that is renamed when it is complete: after a kill the
+    folder is either as it was or finished.
 
     Parameters
     ----------
@@ -182,7 +182,8 @@ def extract(
     Raises
     ------
     BadInput
-        If the clip cannot be read or has no frame of an index in ``only``, or other files are to be kept.
+        If the clip cannot be read or has no frame of an index in ``only``, other files are to be kept, or another run
+        made or changed the folder at the same time; what that one made stays.
     """
     video, folder = Path(video), Path(folder)
     wanted = None if only is None else sorted(set(only))
@@ -197,15 +198,21 @@ def extract(
     if keep_others and (others := sorted(present - expected)):
         few = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
         raise BadInput(folder, f"is to be made anew and holds other files ({few})", "move them or choose another -o")
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        manifest = _write_frames(video, partial, asked)
-        (partial / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8", newline="\n")
-        replace_folder(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+
+    def unchanged(before: Path) -> bool:
+        names = {path.name for path in before.iterdir()}
+        return read_manifest(before) == old and names == present
+
+    existed = folder.exists()
+    with work_folder(folder) as work:
+        made = work / "frames"
+        made.mkdir()
+        manifest = _write_frames(video, made, asked)
+        (made / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8", newline="\n")
+        if existed:
+            replace_folder(made, folder, work / "before", unchanged)
+        else:
+            put_folder(made, folder)
     return manifest
 
 

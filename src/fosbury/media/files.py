@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 from pathlib import Path, PurePosixPath
 
 from fosbury.errors import BadInput
@@ -76,13 +75,3 @@ def unsafe_name(name: str) -> str | None:
     if any(len(part.encode("utf-8", "surrogatepass")) > 255 for part in parts):
         return "is longer than a file name can be"
     return None
-
-
-def replace_folder(new: Path, old: Path) -> None:
-    """Put the finished folder ``new`` in the place of ``old``, which may not exist."""
-    away = old.with_name(f".{old.name}.old")
-    shutil.rmtree(away, ignore_errors=True)
-    if old.exists():
-        old.rename(away)
-    new.rename(old)
-    shutil.rmtree(away, ignore_errors=True)

@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.Image import open as open_picture  # bound before Ultralytics puts its own in its place
 
 from fosbury.errors import BadInput
+from fosbury.files import write_bytes
 from fosbury.media.files import check_file
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")
@@ -161,7 +162,4 @@ def write_image(path: str | Path, rgb: np.ndarray, quality: int = 95) -> None:
         data = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1].tobytes()
     else:
         raise BadInput(path, f"has the suffix '{path.suffix}'", "name it .jpg or .png")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)
+    write_bytes(path, data)

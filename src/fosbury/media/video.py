@@ -21,6 +21,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from fosbury.errors import BadInput
+from fosbury.files import draft
 from fosbury.media.files import check_file
 
 SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mts", ".m2ts", ".ts", ".3gp", ".mpg", ".mpeg", ".wmv")
@@ -293,33 +294,27 @@ def write_video(
     preset : str
         x264's speed.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
     rate = Fraction(fps).limit_denominator(1001)
     shape = None
-    try:
-        with av.open(str(partial), "w", options={"fflags": "+bitexact", "movflags": "+faststart"}) as container:
-            for index, image in enumerate(images):
-                if shape is None:
-                    shape = image.shape
-                    stream = container.add_stream("libx264", rate=rate)
-                    stream.height, stream.width = shape[:2]
-                    stream.pix_fmt = "yuv420p"
-                    stream.codec_context.flags |= av.codec.context.Flags.bitexact
-                    stream.codec_context.thread_count = _ENCODER_THREADS
-                    stream.codec_context.color_range = 1
-                    stream.codec_context.colorspace = 6
-                    stream.options = {"crf": str(crf), "preset": preset, "x264-params": _X264}
-                if image.shape != shape or shape[0] % 2 or shape[1] % 2:
-                    raise ValueError(f"frame {index} has shape {image.shape}: all must be alike, with even sides")
-                planes = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)
-                frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-                frame.pts, frame.time_base = index, 1 / rate
-                container.mux(stream.encode(frame))
+    options = {"fflags": "+bitexact", "movflags": "+faststart"}
+    with draft(path) as unfinished, av.open(str(unfinished), "w", options=options) as container:
+        for index, image in enumerate(images):
             if shape is None:
-                raise ValueError("no frames to write")
-            container.mux(stream.encode(None))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+                shape = image.shape
+                stream = container.add_stream("libx264", rate=rate)
+                stream.height, stream.width = shape[:2]
+                stream.pix_fmt = "yuv420p"
+                stream.codec_context.flags |= av.codec.context.Flags.bitexact
+                stream.codec_context.thread_count = _ENCODER_THREADS
+                stream.codec_context.color_range = 1
+                stream.codec_context.colorspace = 6
+                stream.options = {"crf": str(crf), "preset": preset, "x264-params": _X264}
+            if image.shape != shape or shape[0] % 2 or shape[1] % 2:
+                raise ValueError(f"frame {index} has shape {image.shape}: all must be alike, with even sides")
+            planes = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+            frame.pts, frame.time_base = index, 1 / rate
+            container.mux(stream.encode(frame))
+        if shape is None:
+            raise ValueError("no frames to write")
+        container.mux(stream.encode(None))

@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
 from fosbury.errors import BadInput
+from fosbury.files import write_bytes
 from fosbury.media.files import check_file
 from fosbury.models.answer import answer
 from fosbury.models.exported import (
@@ -199,9 +200,7 @@ def describe(
             part.doc_string = ""
             if hasattr(part, "metadata_props"):
                 del part.metadata_props[:]
-    draft = path.with_name(f"{path.name}.part")
-    draft.write_bytes(model.SerializeToString(deterministic=True))
-    draft.replace(path)
+    write_bytes(path, model.SerializeToString(deterministic=True))
     return path
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from fosbury.errors import BadInput
+from fosbury.files import draft
 from fosbury.media.image import read_image
 from fosbury.metrics.evaluation import evaluate
 from fosbury.models.recipe import Recipe, selection_frames
@@ -107,19 +108,15 @@ def read_state(path: Path, key: str) -> dict[str, Any] | None:
 
 def save_state(state: dict[str, Any], path: Path) -> None:
     """Write what a run needs to go on, so that a kill leaves the former state or this one."""
-    draft = path.with_suffix(".part")
-    torch.save(state, draft)
-    draft.replace(path)
+    with draft(path) as unfinished:
+        torch.save(state, unfinished)
 
 
 def write_curve(rows: Sequence[dict[str, float]], path: Path) -> None:
     """Write the learning curve as CSV: one row an epoch, the columns of ``CURVE``; what a backend has not is empty."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".part")
-    with draft.open("w", newline="") as file:
+    with draft(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.DictWriter(file, CURVE, lineterminator="\n")
         writer.writeheader()
         writer.writerows(
             {name: int(value) if name == "epoch" else f"{value:.6g}" for name, value in row.items()} for row in rows
         )
-    draft.replace(path)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from fosbury.files import write_bytes
 from fosbury.media.image import read_image
 from fosbury.metrics.evaluation import Evaluation
 from fosbury.metrics.match import match_boxes
@@ -220,10 +221,7 @@ def write_montage(path: Path, picture: np.ndarray, largest: int = LARGEST) -> No
     while data is None:
         image = image.resize((max(1, image.width * 4 // 5), max(1, image.height * 4 // 5)), Image.Resampling.LANCZOS)
         data = _jpeg(image, largest)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.part")
-    unfinished.write_bytes(data)
-    unfinished.replace(path)
+    write_bytes(path, data)
 
 
 def _jpeg(image: Image.Image, largest: int) -> bytes | None:

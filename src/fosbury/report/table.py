@@ -20,6 +20,7 @@ from rich import box
 from rich.table import Table
 
 from fosbury.errors import BadInput
+from fosbury.files import write_text
 from fosbury.metrics.agreement import JointAgreement
 from fosbury.metrics.paired import Verdict
 from fosbury.metrics.taxonomy import MEANING
@@ -231,14 +232,6 @@ def read_json(path: Path) -> Any:
         raise BadInput(path, "is missing", "run 'dvc repro' to make it") from None
     except (UnicodeDecodeError, json.JSONDecodeError):
         raise BadInput(path, "is not JSON", "delete it and run 'dvc repro' to make it again") from None
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole: under another name first, then moved to its place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.part")
-    unfinished.write_text(text, encoding="utf-8", newline="\n")
-    unfinished.replace(path)
 
 
 def table_page(evaluations: Mapping[str, Mapping[str, Any]], seeds: str | None = None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fosbury.config import load_params
+from fosbury.files import write_text
 from fosbury.formats.coco import write_coco
 from fosbury.formats.sets import annotations_of_sets, annotations_report
 
@@ -25,5 +26,4 @@ def main() -> None:
     for name, dataset in datasets.items():
         write_coco(dataset, OUTPUT / f"{name}.json")
         print(f"{name}: {len(dataset)} frames")
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(annotations_report(datasets), encoding="utf-8")
+    write_text(REPORT, annotations_report(datasets))

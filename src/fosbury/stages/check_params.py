@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fosbury.config import check, load_params
+from fosbury.files import write_text
 from fosbury.models.weights import verified
 
 OUTPUT = Path("reports/params_ok.txt")
@@ -17,5 +18,4 @@ def main() -> None:
     verified(model.weights, model.sha256, model.name, model.url)
     for line in overrides:
         print(f"override in effect: {line}")
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    OUTPUT.write_text("ok\n", encoding="utf-8")
+    write_text(OUTPUT, "ok\n")

@@ -10,6 +10,7 @@ from fosbury.dataset.merge import merge
 from fosbury.dataset.phases import assign_phases, phases_from_tables
 from fosbury.dataset.split import draw_frames, split
 from fosbury.dataset.summary import summarise
+from fosbury.files import write_text
 from fosbury.formats.coco import read_coco, write_coco
 
 ANNOTATIONS = Path("data/annotations")
@@ -29,5 +30,4 @@ def main() -> None:
     OUTPUT.mkdir(parents=True, exist_ok=True)
     for name, part in splits.items():
         write_coco(part, OUTPUT / f"{name}.json")
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(summarise(splits, params.split.ratios, found, dataset.notes), encoding="utf-8")
+    write_text(REPORT, summarise(splits, params.split.ratios, found, dataset.notes))

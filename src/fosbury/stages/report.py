@@ -10,12 +10,13 @@ from rich.console import Console
 
 from fosbury.config import flat, load_params, read_values
 from fosbury.errors import BadInput
+from fosbury.files import write_text
 from fosbury.formats.coco import read_coco
 from fosbury.formats.predictions import read_predictions
 from fosbury.metrics.evaluation import evaluate
 from fosbury.report.page import Run, page
 from fosbury.report.seeds import recorded_spread
-from fosbury.report.table import read_json, table_page, terminal_table, write_text
+from fosbury.report.table import read_json, table_page, terminal_table
 from fosbury.skeleton import normalise
 
 EVALUATIONS = (Path("metrics/evaluation.json"), Path("metrics/export_evaluation.json"))

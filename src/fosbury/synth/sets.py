@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,7 +13,7 @@ import yaml
 from tqdm import tqdm
 
 from fosbury.errors import BadInput
-from fosbury.media.files import replace_folder
+from fosbury.files import replace_folder, work_folder
 from fosbury.media.video import write_video
 from fosbury.pose import NOT_LABELLED, body_area
 from fosbury.synth.clips import BONES, JOINTS, Label, render_clip
@@ -150,15 +149,42 @@ def write_set(
         See `Recipe`.
     """
     folder = Path(folder)
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    (partial / "videos").mkdir(parents=True)
+    with work_folder(folder) as work:
+        made = work / "set"
+        (made / "videos").mkdir(parents=True)
+        content = _render_set(
+            made / "videos",
+            clips=clips,
+            seed=seed,
+            size=size,
+            fps=fps,
+            upright=upright,
+            crf=crf,
+            fixed_every=fixed_every,
+        )
+        text = json.dumps(content, separators=(",", ":")) + "\n"
+        (made / "annotations.json").write_text(text, encoding="utf-8")
+        replace_folder(made, folder, work / "before")
+
+
+def _render_set(
+    videos: Path,
+    *,
+    clips: int,
+    seed: int,
+    size: tuple[int, int],
+    fps: float,
+    upright: bool,
+    crf: int,
+    fixed_every: int,
+) -> dict[str, Any]:
+    """Write the clips; return their labels as COCO keypoints."""
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for index in tqdm(range(clips), desc="built-in athlete", unit="clip", disable=None):
         name = clip_name(index)
         frames, labels = render_clip(seed + index, size, fps, upright=upright, fixed=is_fixed(index, fixed_every))
-        write_video(partial / "videos" / f"{name}.mp4", frames, fps, crf=crf)
+        write_video(videos / f"{name}.mp4", frames, fps, crf=crf)
         for frame, label in enumerate(labels):
             number = len(images) + 1
             images.append(
@@ -185,12 +211,10 @@ def write_set(
         "keypoints": list(JOINTS),
         "skeleton": [[a + 1, b + 1] for a, b in BONES],
     }
-    content = {
+    return {
         "info": {"description": "Built-in athlete: rendered high jumps", "version": "1"},
         "licenses": [{"id": 1, "name": "Apache-2.0"}],
         "categories": [category],
         "images": images,
         "annotations": annotations,
     }
-    (partial / "annotations.json").write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
-    replace_folder(partial, folder)

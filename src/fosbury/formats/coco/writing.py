@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from fosbury.files import write_text
 from fosbury.pose import Dataset, Person
 
 DECIMALS = 2
@@ -24,7 +25,6 @@ def write_coco(dataset: Dataset, path: str | Path) -> None:
     path : str or Path
         Written under a temporary name and moved in place.
     """
-    path = Path(path)
     skeleton = dataset.skeleton
     images, annotations = [], []
     for frame in sorted(dataset.frames, key=lambda frame: frame.file_name):
@@ -58,11 +58,8 @@ def write_coco(dataset: Dataset, path: str | Path) -> None:
         f'"{key}": [\n' + ",\n".join(json.dumps(record, allow_nan=False) for record in records) + "\n]"
         for key, records in (("images", images), ("annotations", annotations), ("categories", [category]))
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
     info = f'"info": {{"description": {json.dumps(skeleton.name)}}}'
-    partial.write_text("{\n" + ",\n".join([info, *parts]) + "\n}\n", encoding="utf-8", newline="\n")
-    partial.replace(path)
+    write_text(path, "{\n" + ",\n".join([info, *parts]) + "\n}\n")
 
 
 def _rounded(value: float) -> float:
