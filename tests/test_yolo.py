@@ -73,24 +73,49 @@ def test_another_seed_gives_other_weights(stills, trained, tmp_path):
     assert sha256(other) != sha256(trained)
 
 
-def test_a_killed_run_resumes_to_the_same_bytes(stills, trained, tmp_path, monkeypatch):
+@pytest.fixture
+def epochs(monkeypatch) -> list[int]:
+    """The epochs that were trained, in order."""
+    begun, start = [], yolo._Trainer._model_train
+    monkeypatch.setattr(yolo._Trainer, "_model_train", lambda self: (begun.append(self.epoch), start(self))[1])
+    return begun
+
+
+def train_and_die(stills, folder: Path, recipe: Recipe, after: int) -> None:
     save = yolo._Trainer.save_model
 
     def save_and_die(trainer):
         save(trainer)
-        if trainer.epoch == 1:
+        if trainer.epoch == after:
             raise KeyboardInterrupt
         return True
 
-    monkeypatch.setattr(yolo._Trainer, "save_model", save_and_die)
-    with pytest.raises(KeyboardInterrupt):
-        train(stills, tmp_path)
-    monkeypatch.undo()
-    epochs = []
-    start = yolo._Trainer._model_train
-    monkeypatch.setattr(yolo._Trainer, "_model_train", lambda self: (epochs.append(self.epoch), start(self))[1])
-    assert sha256(train(stills, tmp_path)) == sha256(trained)
-    assert epochs == [2]
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(yolo._Trainer, "save_model", save_and_die)
+        train(stills, folder, recipe=recipe)
+
+
+def test_a_run_killed_after_any_epoch_resumes_to_the_same_bytes(stills, tmp_path, epochs):
+    """Four batches an epoch: another order of the pictures gives another curve."""
+    recipe = replace(RECIPE, batch=3, image_size=32)
+    whole = sha256(train(stills, tmp_path / "whole", recipe=recipe))
+    for after in (0, 1):
+        killed = tmp_path / f"killed{after}"
+        train_and_die(stills, killed, recipe, after)
+        epochs.clear()
+        assert sha256(train(stills, killed, recipe=recipe)) == whole
+        assert epochs == list(range(after + 1, 3))
+        assert curve(killed) == curve(tmp_path / "whole")
+
+
+def test_a_run_killed_after_the_end_of_mosaic_resumes_to_the_same_bytes(stills, tmp_path, monkeypatch):
+    """Where mosaic ends, here after two of four epochs, the order of the pictures is drawn anew."""
+    monkeypatch.setattr(yolo, "MOSAIC_ENDS", 2)
+    recipe = replace(RECIPE, epochs=4, batch=3, image_size=32, mosaic=1.0)
+    whole = sha256(train(stills, tmp_path / "whole", recipe=recipe))
+    train_and_die(stills, tmp_path / "killed", recipe, after=2)
+    assert sha256(train(stills, tmp_path / "killed", recipe=recipe)) == whole
+    assert curve(tmp_path / "killed") == curve(tmp_path / "whole")
 
 
 def change_recipe(dataset, root):

@@ -148,16 +148,13 @@ def _kind(path: Path) -> tuple[str, str, Any]:
 
 
 def _says_rtmpose(path: Path) -> bool:
-    import torch
-
-    from fosbury.models.tensors import DAMAGED, only_tensors
+    from fosbury.models.tensors import read_checkpoint
 
     try:
-        with only_tensors():
-            about = torch.load(path, map_location="meta", weights_only=True)["fosbury"]
-            return about["kind"] == "rtmpose"
-    except (*DAMAGED, IndexError):
+        about = read_checkpoint(path, "", device="meta").get("fosbury")
+    except BadInput:  # the class that reads it says why
         return False
+    return isinstance(about, dict) and about.get("kind") == "rtmpose"
 
 
 def _import(where: str | Path, module: str, optional: Any) -> ModuleType:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
-import pickle
 import random
 import sys
 import tempfile
@@ -28,14 +27,13 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from fosbury.errors import BadInput
-from fosbury.media.files import check_file
 from fosbury.media.image import read_image
 from fosbury.models.batch_norm import reseat_batch_norms
 from fosbury.models.crop import PADDING, SPLIT, predict_crops
 from fosbury.models.exported import skeleton_of
 from fosbury.models.machine import default_threads, usable_device
 from fosbury.models.recipe import Recipe, arch_repeats, run_key
-from fosbury.models.tensors import DAMAGED, only_tensors
+from fosbury.models.tensors import MOST_JOINTS, plain_weights, read_checkpoint
 from fosbury.models.training import (
     Selection,
     check_splits,
@@ -93,10 +91,9 @@ mmpose = _import_mmpose()
 
 from mmengine.config import Config
 from mmengine.dataset import Compose
-from mmengine.logging import HistoryBuffer, MMLogger
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmpose.models import build_pose_estimator
-from numpy._core.multiarray import _reconstruct, scalar
 
 # Of MMPose's own code, on every pass.
 warnings.filterwarnings("ignore", message=r".*torch\.cuda\.amp\.autocast", category=FutureWarning)
@@ -225,57 +222,23 @@ def load_network(path: Path, skeleton: Skeleton | None = None) -> tuple[nn.Modul
         If it is absent, damaged, holds anything but tensors and plain values, or is no RTMPose network.
     """
     path = Path(path)
-    mend = "give a checkpoint of RTMPose, or fetch the official one again"
-    weights, about = read_checkpoint(path)
-    joints = weights["head.final_layer.weight"].shape[0] if "head.final_layer.weight" in weights else 0
-    for architecture in [about["architecture"]] if "architecture" in about else list(ARCHITECTURES):
-        network = build_network(architecture, joints or 1)
+    hint = "give a checkpoint of RTMPose (.pt, .pth), or fetch the official one again"
+    content = read_checkpoint(path, hint)
+    weights = plain_weights(content.get("state_dict"), path, hint)
+    about = content.get("fosbury")
+    about = about if isinstance(about, dict) else {}
+    last = weights.get("head.final_layer.weight")
+    joints = last.shape[0] if last is not None and last.dim() else 0
+    if not 0 < joints <= MOST_JOINTS:
+        raise BadInput(path, f"predicts {joints} joints", f"give a model of 1 to {MOST_JOINTS} joints")
+    named = about.get("architecture")
+    for architecture in ARCHITECTURES if named is None else [name for name in ARCHITECTURES if name == named]:
+        network = build_network(architecture, joints)
         own = network.state_dict()
         if own.keys() == weights.keys() and all(own[name].shape == weights[name].shape for name in own):
             network.load_state_dict(weights)
             return network.eval(), skeleton_of(path, joints, about, skeleton), architecture
-    raise BadInput(path, f"does not hold the weights of {', '.join(ARCHITECTURES)} at 256 x 192", mend)
-
-
-def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Weights in float32, and what this project wrote beside them (empty for MMPose's files).
-
-    Read with torch's restricted unpickler. MMEngine's own checkpoints hold a few harmless classes beside the tensors
-    (its message hub); exactly these are allowed.
-
-    Raises
-    ------
-    BadInput
-        If the file is absent, damaged, or holds anything else.
-    """
-    mend = "give a checkpoint of RTMPose (.pt, .pth), or fetch the official one again"
-    check_file(path)
-    try:
-        with only_tensors(_harmless()):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except DAMAGED as error:
-        raise BadInput(path, "is not a checkpoint that can be read safely", mend) from error
-    weights = content.get("state_dict") if isinstance(content, dict) else None
-    if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
-        raise BadInput(path, "holds no weights", mend)
-    about = content.get("fosbury") or {}
-    weights = {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
-    return weights, about if isinstance(about, dict) else {}
-
-
-def _harmless() -> list[Any]:
-    """What a checkpoint of MMEngine's runner holds beside tensors: numbers of its message hub, nothing that acts."""
-    dtypes = [type(np.dtype(name)) for name in ("float64", "float32", "int64", "uint8", "bool")]
-    numbers = [_reconstruct, scalar, np.ndarray, np.dtype, *dtypes]
-    older = [(each, f"numpy.core.multiarray.{each.__name__}") for each in (_reconstruct, scalar)]
-    return [HistoryBuffer, (_statistic, "builtins.getattr"), *numbers, *older]
-
-
-def _statistic(owner: type, name: str) -> Any:
-    """The one use that the message hub makes of ``getattr``."""
-    if owner is not HistoryBuffer or name not in ("min", "max", "current", "mean"):
-        raise pickle.UnpicklingError(f"getattr of {name!r} is not allowed")
-    return getattr(owner, name)
+    raise BadInput(path, f"does not hold the weights of {', '.join(ARCHITECTURES)} at 256 x 192", hint)
 
 
 def save_network(weights: Mapping[str, torch.Tensor], architecture: str, path: Path, skeleton: Skeleton) -> None:

@@ -28,11 +28,11 @@ if "YOLO_CONFIG_DIR" not in os.environ:
 
 import numpy as np
 import torch
+import ultralytics
 from torch import nn
 from ultralytics.models.yolo.pose import PoseTrainer
 from ultralytics.nn.tasks import PoseModel as YoloModule
-from ultralytics.nn.tasks import torch_safe_load
-from ultralytics.utils import SETTINGS, callbacks
+from ultralytics.utils import SETTINGS, YAML, callbacks
 
 from fosbury.errors import BadInput, WorkFailed
 from fosbury.formats.yolo import write_yolo
@@ -43,6 +43,7 @@ from fosbury.models.exported import skeleton_of
 from fosbury.models.letterbox import Letterbox, network_input, predict_letterboxed
 from fosbury.models.machine import default_threads, usable_device
 from fosbury.models.recipe import Recipe, arch_repeats, run_key
+from fosbury.models.tensors import MOST_JOINTS, Inert, module_weights, plain_weights, read_checkpoint
 from fosbury.models.training import (
     Selection,
     check_splits,
@@ -55,8 +56,18 @@ from fosbury.pose import Dataset, Pose
 from fosbury.skeleton import Skeleton
 
 LICENCE = "AGPL-3.0"
+PACKAGE = Path(ultralytics.__file__).parent
+# Folder, family and scale of the description in Ultralytics' package, and channels of the first layer.
+ARCHITECTURES = {
+    f"{family}{scale}-pose": (folder, family, scale, channels)
+    for folder, family, widths in (("11", "yolo11", (16, 32, 64, 64, 96)), ("v8", "yolov8", (16, 32, 48, 64, 80)))
+    for scale, channels in zip("nsmlx", widths, strict=True)
+}
+JOINTS, CLASSES = "cv4", "cv3"  # branches of the head
+MOST_CLASSES = 1000
 STRIDE = 32  # of the coarsest feature map: sides of the input are multiples of it
 BATCH = 16  # pictures in one forward pass of prediction
+MOSAIC_ENDS = 10  # of so many epochs the last one shows pictures one by one
 SAMPLE = 128  # pictures that batch-norm statistics are taken from
 LOSSES = ("box_loss", "pose_loss", "kobj_loss", "cls_loss", "dfl_loss")
 
@@ -67,8 +78,7 @@ class YoloPose:
     Parameters
     ----------
     path : Path
-        A ``.pt`` file of Ultralytics, official or fine-tuned here. It is read with torch's restricted unpickler and
-        an allow-list of model classes.
+        A ``.pt`` file of Ultralytics, official or fine-tuned here; only its numbers are read.
     skeleton : Skeleton, optional
         Its joints, where the file does not tell them.
     image_size : int or (int, int), optional
@@ -127,8 +137,20 @@ def _forward(module: nn.Module, batch: np.ndarray, device: str) -> np.ndarray:
     return output.float().cpu().numpy()
 
 
+def _layout(architecture: str) -> dict[str, Any]:
+    """What a network consists of, as Ultralytics' own package describes it.
+
+    The file is named by its place in the package: by its name alone Ultralytics takes one from the working folder
+    first, and evaluates what it says.
+    """
+    if architecture not in ARCHITECTURES:
+        raise BadInput("model.architecture", f"is '{architecture}'", f"choose one of {', '.join(ARCHITECTURES)}")
+    folder, family, scale, _ = ARCHITECTURES[architecture]
+    return YAML.load(PACKAGE / "cfg/models" / folder / f"{family}-pose.yaml") | {"scale": scale}
+
+
 def load_module(path: Path) -> tuple[YoloModule, dict[str, Any]]:
-    """Read a checkpoint.
+    """Read a checkpoint: its numbers only, into a network of this project's list of architectures.
 
     Parameters
     ----------
@@ -144,29 +166,62 @@ def load_module(path: Path) -> tuple[YoloModule, dict[str, Any]]:
     Raises
     ------
     BadInput
-        If it is absent, damaged, or holds anything but a pose model.
+        If it is absent, damaged, holds anything but a pose model, or a network that is not in the list.
     """
     path = Path(path)
-    mend = "give a YOLO pose checkpoint (.pt), or fetch the official one again"
+    hint = "give a YOLO pose checkpoint (.pt), or fetch the official one again"
     if not path.is_file():
         raise BadInput(path, "is not there", "check the path, or fetch the weights with `fosbury fetch`")
-    try:
-        checkpoint, _ = torch_safe_load(path, safe_only=True)
-    except (
-        TypeError,
-        RuntimeError,
-        OSError,
-        KeyError,
-        EOFError,
-        ValueError,
-        AttributeError,
-        ImportError,
-    ) as error:
-        raise BadInput(path, "is not a checkpoint that can be read safely", mend) from error
-    module = checkpoint.get("ema") or checkpoint.get("model") if isinstance(checkpoint, dict) else None
-    if not isinstance(module, YoloModule):
-        raise BadInput(path, "holds no pose model", mend)
-    return module.float().eval(), checkpoint.get("fosbury") or {}
+    checkpoint = read_checkpoint(path, hint)
+    stored = checkpoint.get("ema") or checkpoint.get("model")
+    found = module_weights(stored)
+    if not found:
+        raise BadInput(path, "holds no pose model", hint)
+    weights = plain_weights(found, path, hint)
+    joints, values = _joints_of(weights, Inert.part(stored, "yaml"), path, hint)
+    module = _network_of(weights, joints, values)
+    if module is None:
+        raise BadInput(path, f"holds the weights of none of {', '.join(ARCHITECTURES)}", hint)
+    about = checkpoint.get("fosbury") or {}
+    return module.float().eval(), about if isinstance(about, dict) else {}
+
+
+def _rows(weights: Mapping[str, torch.Tensor], branch: str) -> int:
+    """Channels of the last layer of a branch of the head, 0 where there is none."""
+    ends = [value.shape[0] for name, value in weights.items() if name.endswith(f".{branch}.0.2.weight") and value.dim()]
+    return ends[0] if len(ends) == 1 else 0
+
+
+def _joints_of(weights: Mapping[str, torch.Tensor], layout: Any, path: Path, hint: str) -> tuple[int, int]:
+    """Number of joints, and of values for each, as the stored description says and the weights confirm."""
+    shape = layout.get("kpt_shape") if isinstance(layout, dict) else None
+    rows = _rows(weights, JOINTS)
+    if (
+        not isinstance(shape, (list, tuple))
+        or [type(number) for number in shape] != [int, int]
+        or shape[1] not in (2, 3)
+        or rows == 0
+        or shape[0] * shape[1] != rows
+    ):
+        raise BadInput(path, "holds no pose model", hint)
+    if shape[0] > MOST_JOINTS:
+        raise BadInput(path, f"predicts {shape[0]} joints", f"give a model of {MOST_JOINTS} joints at most")
+    return shape[0], shape[1]
+
+
+def _network_of(weights: dict[str, torch.Tensor], joints: int, values: int) -> YoloModule | None:
+    """The network of the list that has exactly these weights; None where there is none."""
+    classes, first = _rows(weights, CLASSES), weights.get("model.0.conv.weight")
+    if first is None or not 0 < classes <= MOST_CLASSES:
+        return None
+    for architecture in [name for name, (*_, channels) in ARCHITECTURES.items() if first.shape[:1] == (channels,)]:
+        with torch.random.fork_rng(devices=[]):
+            module = YoloModule(_layout(architecture), ch=3, nc=classes, data_kpt_shape=(joints, values), verbose=False)
+        state = module.state_dict()
+        if state.keys() == weights.keys() and all(state[name].shape == weights[name].shape for name in state):
+            module.load_state_dict(weights)
+            return module
+    return None
 
 
 def save_module(module: YoloModule, path: Path, skeleton: Skeleton, image_size: int) -> None:
@@ -310,7 +365,29 @@ class _Trainer(PoseTrainer):
         random.setstate(state["python_random"])
         np.random.set_state(tuple(state["numpy_random"]))
         torch.set_rng_state(state["torch_random"])
-        self.train_loader.generator.set_state(state["loader_random"])
+        if self.train_loader.num_workers:
+            self.train_loader.generator.set_state(state["loader_random"])
+        else:
+            self._go_to_epoch(self.start_epoch)
+
+    def _go_to_epoch(self, epoch: int) -> None:
+        """Draw the orders of all epochs before this one, as the run that was killed did.
+
+        The loader's one generator gives each order, and one number more whenever an iterator is made: at the start,
+        and anew where mosaic ends. Only this sequence of draws leaves it, and the iterator, where they were.
+        """
+        loader, close = self.train_loader, self.epochs - self.args.close_mosaic
+        closed = bool(self.args.close_mosaic) and close < epoch
+        done = 0
+        for end in [close, epoch] if closed else [epoch]:
+            loader.reset()
+            loader.iterator = loader._get_iterator()
+            for _ in range((end - done) * len(loader)):
+                next(loader.iterator._sampler_iter)
+            done = end
+        if closed:
+            self._close_dataloader_mosaic()
+            self.args.close_mosaic = 0
 
     def final_eval(self) -> None:
         """Nothing to do: the best epoch's weights are kept in ``best_state``."""
@@ -397,7 +474,7 @@ def finetune(
             "hsv_s": recipe.hsv_s,
             "hsv_v": recipe.hsv_v,
             "mosaic": recipe.mosaic,
-            "close_mosaic": max(1, recipe.epochs // 10) if recipe.mosaic else 0,
+            "close_mosaic": max(1, recipe.epochs // MOSAIC_ENDS) if recipe.mosaic else 0,
             "erasing": recipe.erasing,
             "freeze": recipe.frozen_layers or None,
             "patience": recipe.epochs,
@@ -415,7 +492,7 @@ def finetune(
         _callbacks=callbacks.get_default_callbacks(),
     )
     module = (_NarrowModule if recipe.bfloat16 else YoloModule)(
-        start.yaml if start is not None else f"{architecture}.yaml",
+        start.yaml if start is not None else _layout(architecture),
         ch=3,
         nc=1,
         data_kpt_shape=(len(skeleton), 3),
