@@ -2,13 +2,14 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from fosbury.dataset.audit import Audit, audit, fingerprint, hamming
+from fosbury.dataset.audit import ALIGNED, Audit, align, audit, fingerprint, hamming, without_bars
 from fosbury.dataset.split import split
 from fosbury.dataset.summary import summarise
 from fosbury.errors import BadInput, BadInputs
@@ -124,12 +125,70 @@ def test_the_pairs_are_named_and_the_rest_counted(tmp_path):
 
 
 def test_the_distance_decides(tmp_path):
-    one = labelled(tmp_path, "one.png", picture(1))
-    two = labelled(tmp_path, "two.png", picture(1).crop((3, 3, 157, 117)))
+    one = labelled(tmp_path, "one.png", picture(1), group="one")
+    two = labelled(tmp_path, "two.png", picture(1).crop((3, 3, 157, 117)), group="two")
     bits = int(hamming(*(fingerprint(tmp_path / f.file_name).hash[None] for f in (one, two)))[0, 0])
     assert bits > 0
     assert found(tmp_path, [one], [two], distance=bits - 1) == []
     assert len(found(tmp_path, [one], [two], distance=bits)) == 1
+
+
+def cropped(image: Image.Image, left: int, top: int, right: int, bottom: int) -> Image.Image:
+    return image.crop((left, top, image.width - right, image.height - bottom))
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("edges", [(5, 4, 5, 4), (8, 6, 8, 6), (0, 0, 9, 0), (4, 0, 0, 7)])
+def test_a_still_that_was_cropped_is_found_and_its_person_moved_with_it(tmp_path, edges, mirrored):
+    """5 x 4 of 160 x 120 are 3 % on every side. The person is small: unmoved, the boxes would not meet."""
+    inside = np.array([20.0, 30, 26, 36])
+    person = Person(np.array([[23.0, 35], [23, 31]]), np.array([2, 2], np.uint8), inside, 36.0)
+    one = labelled(tmp_path, "one.jpg", picture(1), person)
+    part = cropped(picture(1), *edges)
+    box = inside - [edges[0], edges[1]] * 2
+    if mirrored:
+        part, box = ImageOps.mirror(part), np.array([part.width - box[2], box[1], part.width - box[0], box[3]])
+    there = labelled(tmp_path, "two.jpg", part, Person(person.keypoints, person.visibility, box, 36.0), quality=80)
+    kind = "mirrored same scene" if mirrored else "same scene"
+    assert found(tmp_path, [one], [], [there], distance=0) == [("one.jpg", "two.jpg", kind)]
+    elsewhere = Person(person.keypoints, person.visibility, box + 40, 36.0)
+    assert found(tmp_path, [one], [], [replace(there, people=(elsewhere,))], distance=0) == []
+
+
+@pytest.mark.parametrize("size", [(160, 160), (214, 120), (200, 200)])
+def test_a_letterboxed_copy_is_found_with_its_person_at_the_place(tmp_path, size):
+    one = labelled(tmp_path, "one.png", picture(1), at(5, 5))
+    left, top = (size[0] - 160) // 2, (size[1] - 120) // 2
+    boxed = Image.new("RGB", size)
+    boxed.paste(picture(1), (left, top))
+    two = labelled(tmp_path, "two.jpg", boxed, at(5 + left, 5 + top), quality=95, group="mine")
+    assert [pair[:2] for pair in found(tmp_path, [one], [two])] == [("one.png", "two.jpg")]
+    elsewhere = replace(two, people=(at(60 + left, 60 + top),))
+    assert found(tmp_path, [one], [elsewhere]) == []
+
+
+def test_bars_are_cut_off_up_to_a_share_of_each_side(tmp_path):
+    grey = np.full((40, 60), 120, np.uint8)
+    assert without_bars(grey) == (0, 0, 60, 40)
+    grey[:5], grey[:, 57:] = 3, 3
+    assert without_bars(grey) == (0, 5, 57, 40)
+    assert without_bars(np.zeros((40, 60), np.uint8)) == (24, 16, 36, 24)
+
+
+def test_one_scene_in_two_clips_or_groups_is_no_finding_and_with_a_lone_still_it_is(tmp_path):
+    one = labelled(tmp_path, "one.jpg", picture(1), video="a.mp4", frame=0)
+    two = labelled(tmp_path, "two.jpg", cropped(picture(1), 5, 4, 5, 4), group="b")
+    assert found(tmp_path, [one], [two], distance=0) == []
+    assert found(tmp_path, [one], [replace(two, group=None)], distance=0) == [("one.jpg", "two.jpg", "same scene")]
+
+
+def test_a_frame_is_aligned_with_a_few_others_however_many_there_are(tmp_path, monkeypatch):
+    """24 x 24 stills of one scene: a frame of the test is tried with three of the training, either way round."""
+    tried = []
+    monkeypatch.setattr("fosbury.dataset.audit.align", lambda *pair: tried.append(pair) or (0.0, np.eye(2, 3)))
+    stills = [labelled(tmp_path, f"{i}.jpg", cropped(picture(1), i % 7, i // 7, 0, 0)) for i in range(48)]
+    assert found(tmp_path, stills[:24], [], stills[24:], distance=0) == []
+    assert 24 * 3 <= len(tried) <= 2 * 24 * 3
 
 
 @pytest.mark.parametrize("content", [None, b"", b"version https://git-lfs.github.com/spec/v1\n", "cut"])
@@ -185,5 +244,35 @@ def test_photographs_and_other_athletes_of_one_stadium_raise_no_alarm(shared):
     photographs = json.loads((shared / "lspe/annotations.json").read_text())["images"][::12]
     stills = [Frame(f"lspe/images/{i['file_name']}", i["width"], i["height"]) for i in photographs]
     assert audit(parts(*whole, stills), shared).pairs == ()
+    assert audit(parts(stills[::2], stills[1::2]), shared).pairs == ()
     run = [Frame(f"broadcast/images/{n}", 640, 640) for n in names if n.startswith("athlete10_")]
     assert len(audit(parts(run[::2], run[1::2]), shared, allow=True).pairs) > 5
+
+
+@pytest.mark.real
+def test_neighbouring_frames_of_a_clip_that_nobody_grouped_are_found(shared):
+    """The hash alone finds a neighbour in the training of 9 of the 24 frames of the test."""
+    names = sorted(path.name for path in (shared / "broadcast/images").glob("athlete10_*.jpg"))
+    run = [Frame(f"broadcast/images/{name}", 640, 640) for name in names]
+    pairs = audit(parts(run[::2], [], run[1::2]), shared, allow=True).pairs
+    assert {pair.second for pair in pairs} == {frame.file_name for frame in run[1::2]}
+
+
+@pytest.mark.real
+def test_one_photograph_published_in_two_crops_is_found_among_photographs(shared):
+    names = ["im00100.jpg", "im00147.jpg", "im00231.jpg", "im07354.jpg", "im08999.jpg"]
+    stills = [Frame(f"lspe/images/{name}", 1, 1) for name in names]
+    pairs = audit(parts(stills[:3], stills[3:]), shared, allow=True).pairs
+    assert [(Path(p.first).name, Path(p.second).name, p.kind) for p in pairs] == [
+        ("im00100.jpg", "im07354.jpg", "same scene")
+    ]
+
+
+@pytest.mark.real
+def test_a_map_that_shrinks_a_picture_into_a_patch_of_the_other_makes_no_scene(shared):
+    """These two correlate perfectly under a map that reduces the one to a few pixels of the other's sky."""
+    one, two = (Image.open(shared / "lspe/images" / name).convert("L") for name in ("im03162.jpg", "im08218.jpg"))
+    one = one.crop((0, 0, one.width, one.height - 6))
+    thumbnails = [np.asarray(each.resize((64, 64), Image.Resampling.LANCZOS)) for each in (one, two)]
+    assert align(*thumbnails)[0] < ALIGNED
+    assert align(thumbnails[0], thumbnails[0])[0] == pytest.approx(1.0, abs=1e-3)

@@ -125,8 +125,8 @@ def test_the_built_in_athlete_is_judged_as_it_was_made():
     assert found / arch > 0.9
 
 
-@pytest.mark.parametrize(("tilt", "phase"), [(0, "approach"), (59.9, "approach"), (60.1, "arch"), (180, "arch")])
-def test_a_still_is_judged_by_its_trunk(tilt, phase):
+@pytest.mark.parametrize(("tilt", "phase"), [(0, None), (59.9, None), (60.1, "arch"), (180, "arch")])
+def test_a_still_is_an_arch_by_its_trunk_or_unknown(tilt, phase):
     assert phases([still(tilt)]) == [phase]
 
 
@@ -165,7 +165,26 @@ def test_an_unknown_label_is_named():
 
 def test_the_note_counts_the_sources():
     notes = assign_phases(Dataset(STICK, (still(0), still(90, phase="flight"), still(np.nan)))).notes
-    assert notes == ("phases: 1 frames by label, 1 by geometry, 1 unknown (no label, no labelled trunk)",)
+    assert notes[0] == (
+        "phases: 1 frames by label, 0 by geometry, 2 unknown (no label, and no labelled trunk or an upright still)"
+    )
+    assert len(notes) == 2
+    assert (
+        "0 with a trunk at least 60 degrees from upright are called arch" in notes[1] and "1 stay unknown" in notes[1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("slower", "warned"), [(1, []), (2.9, []), (3.1, ["clip.mp4 (1.2 s)"]), (10, ["clip.mp4 (4.0 s)"])]
+)
+def test_slow_motion_is_warned_of_by_name(slower, warned):
+    """The trunk of the jump is tilted from frame 20 to 30, for 0.4 s."""
+    frames = [replace(f, timestamp_ms=slower * f.timestamp_ms) for f in jump()]
+    notes = [n for n in assign_phases(Dataset(STICK, tuple(frames))).notes if "probably slow motion" in n]
+    assert [note.split("(1): ")[1] for note in notes] == warned
+    assert all(note.startswith("warning: ") for note in notes)
+    labelled = [replace(f, phase="flight") for f in frames]
+    assert len(assign_phases(Dataset(STICK, tuple(labelled))).notes) == 1
 
 
 def csv_file(tmp_path, text: str):
@@ -196,6 +215,39 @@ def test_csv_without_a_column_or_file(tmp_path):
         phases_from_csv(csv_file(tmp_path, "video,start,phase\n"), Dataset(STICK))
     with pytest.raises(BadInput, match="cannot be read"):
         phases_from_csv(tmp_path / "none.csv", Dataset(STICK))
+
+
+STILLS = (
+    still(90, "data/raw/club/images/a/im1.jpg"),
+    still(90, "data/raw/club/images/b/im1.jpg"),
+    still(90, "data/raw/club/images/b/im2.jpg", phase="flight"),
+    still(90, "data/raw/club/images/im3.jpg"),
+)
+
+
+@pytest.mark.parametrize("columns", ["image,phase\n{}", "video,start,end,phase,image\n,,,{}", "phase;image\n{}"])
+def test_csv_labels_stills_by_name_and_geometry_has_no_say(tmp_path, columns):
+    rows = [("a/im1.jpg", "landing"), ("im2.jpg", "arch"), ("im3.jpg", "Approach")]
+    semicolon, after = ";" in columns, columns.startswith(("video", "phase"))
+    cells = [(phase, name) if after else (name, phase) for name, phase in rows]
+    lines = [(";" if semicolon else ",").join(pair) for pair in cells]
+    blank = ",,," if columns.startswith("video") else ""
+    text = columns.format(f"\n{blank}".join(lines)) + "\n"
+    labelled = phases_from_csv(csv_file(tmp_path, text), Dataset(STICK, (*STILLS, *jump())))
+    assert [frame.phase for frame in labelled.frames[:4]] == ["landing", None, "flight", "approach"]
+    assert phases(labelled.frames[:4]) == ["landing", "arch", "flight", "approach"]
+    assert all(frame.phase is None for frame in labelled.frames[4:])
+
+
+def test_csv_names_stills_that_are_not_there_not_alone_or_named_twice(tmp_path):
+    text = "image,phase\nim1.jpg,arch\nnone.jpg,arch\nim3.jpg,arch\nim3.jpg,landing\na/im1.jpg,run\n"
+    with pytest.raises(BadInputs) as caught:
+        phases_from_csv(csv_file(tmp_path, text), Dataset(STICK, STILLS))
+    said = "\n".join(caught.value.problems)
+    for part in ("2: 2 labelled stills", "3: no labelled stills", "lines 4 and 5 name", "6: unknown phase 'run'"):
+        assert part in said
+    with pytest.raises(BadInput, match="lacks the column phase"):
+        phases_from_csv(csv_file(tmp_path, "image,label\n"), Dataset(STICK, STILLS))
 
 
 def test_a_table_beside_the_labels_of_one_set_labels_that_set_alone(tmp_path):

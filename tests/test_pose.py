@@ -38,15 +38,51 @@ def test_a_trunk_turned_by_an_angle_is_tilted_by_it(angle, length):
     assert trunk_tilt(mirrored, skeleton) == pytest.approx(abs(angle), abs=1e-6)
 
 
-def test_tilt_is_unknown_without_a_trunk_and_uses_one_side_where_the_other_is_hidden(skeletons):
+def trunk_of(skeleton, **places):
+    keypoints = np.full((len(skeleton), 2), np.nan)
+    for name, place in places.items():
+        keypoints[skeleton.joints.index(name)] = place
+    return keypoints
+
+
+@pytest.mark.parametrize(
+    ("absent", "tilt"),
+    [
+        ((), 0.0),
+        (("left_hip",), 0.0),
+        (("right_shoulder",), 0.0),
+        (("right_shoulder", "right_hip"), 0.0),
+        (("right_shoulder", "left_hip"), np.nan),
+        (("left_shoulder", "right_hip"), np.nan),
+        (("left_hip", "right_hip"), np.nan),
+    ],
+)
+def test_an_upright_trunk_seen_from_the_front_is_upright_from_either_side(skeletons, absent, tilt):
+    """Shoulders and hips 60 apart, 60 high: from mid-shoulder to one hip it is 27 degrees, and across 45."""
+    whole = {"left_shoulder": (160, 40), "right_shoulder": (100, 40), "left_hip": (160, 100), "right_hip": (100, 100)}
+    keypoints = trunk_of(skeletons["coco17"], **{name: at for name, at in whole.items() if name not in absent})
+    assert trunk_tilt(keypoints, skeletons["coco17"]) == pytest.approx(tilt, nan_ok=True)
+
+
+def test_the_whole_trunk_comes_before_a_side_of_it(skeletons):
+    """Shoulders 60 apart, hips 20: the middle is upright, the left side leans by atan(20 / 60)."""
     skeleton = skeletons["coco17"]
-    whole = body(skeleton, (50, 60), (50, 20))
-    no_hips = whole.copy()
-    no_hips[[skeleton.joints.index(name) for name in HIPS]] = np.nan
-    one_side = whole.copy()
-    one_side[skeleton.joints.index("left_hip")] = np.nan
-    assert np.isnan(trunk_tilt(no_hips, skeleton))
-    assert trunk_tilt(np.stack([whole, one_side]), skeleton).tolist() == pytest.approx([0, 0])
+    whole = trunk_of(
+        skeleton, left_shoulder=(160, 40), right_shoulder=(100, 40), left_hip=(140, 100), right_hip=(120, 100)
+    )
+    left = np.where(np.isin(np.arange(len(skeleton)), [skeleton.joints.index("right_hip")])[:, None], np.nan, whole)
+    expected = [0.0, np.degrees(np.arctan2(20, 60))]
+    assert trunk_tilt(np.stack([whole, left]), skeleton).tolist() == pytest.approx(expected)
+
+
+def test_a_trunk_of_a_neck_has_no_sides():
+    from fosbury.skeleton import Skeleton
+
+    skeleton = Skeleton("neck", ("lhip", "rhip", "neck"), (), ((0, 1),), np.full(3, 0.1), (2,), (0, 1), ())
+    whole = np.array([[110.0, 100], [90, 100], [100, 40]])
+    assert trunk_tilt(whole, skeleton) == pytest.approx(0)
+    assert np.isnan(trunk_tilt(np.where([[True], [False], [False]], np.nan, whole), skeleton))
+    assert np.isnan(trunk_tilt(whole, Skeleton("none", ("a", "b", "c"), (), (), np.full(3, 0.1), (), (0,), ())))
 
 
 def test_midpoint_leaves_out_what_is_not_there():

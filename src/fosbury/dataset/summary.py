@@ -118,8 +118,10 @@ def _warnings(splits: Mapping[str, Dataset]) -> list[str]:
 def _audit(audit: Audit) -> list[str]:
     if not audit.pairs:
         return [
-            f"{audit.images} images: no file is there twice, and no two frames of different splits, "
-            f"also mirrored, are within {audit.distance} of 256 bits."
+            f"{audit.images} images: no file is there twice; no two frames of different splits show the same picture, "
+            f"also mirrored, recompressed, letterboxed or halved (within {audit.distance} of 256 bits); and no still "
+            "of no clip and no group shows the scene of a frame in another split, moved or cropped by up to 5 %. "
+            "Larger crops, and one scene in two clips or groups, are not looked for."
         ]
     lines = [f"- {pair}" for pair in audit.pairs[:LISTED]]
     if len(audit.pairs) > LISTED:

@@ -12,6 +12,7 @@ from fosbury.dataset.split import draw_frames, split
 from fosbury.dataset.summary import summarise
 from fosbury.files import write_text
 from fosbury.formats.coco import read_coco, write_coco
+from fosbury.pose import WARNING
 
 ANNOTATIONS = Path("data/annotations")
 OUTPUT = Path("data/dataset")
@@ -24,6 +25,9 @@ def main() -> None:
     params = load_params()
     sets = {path.stem: read_coco(path, params.pose_skeleton) for path in sorted(ANNOTATIONS.glob("*.json"))}
     dataset = assign_phases(merge(phases_from_tables(sets, Path(params.data.source))))
+    for note in dataset.notes:
+        if WARNING in note:
+            print(note)
     splits = split(dataset, params.split.ratios, params.split.assign, params.split.seed)
     found = audit(splits, ROOT, params.split.near_duplicates, params.split.allow_duplicates)
     splits["train"] = draw_frames(splits["train"], params.split.train_frames, params.split.draw)
