@@ -580,6 +580,26 @@ def test_the_stages_run_from_params_and_answer_bad_input_in_words(tmp_path, monk
     assert Path("data/annotations/club.json").read_bytes() == first
 
 
+def test_a_set_put_in_by_hand_is_warned_of_where_its_labels_are_read(tmp_path, monkeypatch, capsys):
+    params = OmegaConf.load(ROOT / "params.yaml")
+    params.data.source, params.data.sets = "data/raw", None
+    OmegaConf.save(params, tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    joints = list(params.skeleton.joints)
+    names = ["jump1_0001.jpg", "jump1_0002.jpg", "jump2_0001.jpg", "jump2_0002.jpg"]
+    for name in names:
+        picture(tmp_path / "data/raw/club/images" / name)
+    write(tmp_path / "data/raw/club/annotations.json", labels(names, joints=joints))
+    assert left(annotations_stage) == 0
+    said = capsys.readouterr().out
+    assert "club: warning: each of 4 pictures is its own group" in said
+    assert "4 are frames of 2 clips: jump1, jump2" in said
+    assert "- warning: each of 4 pictures" in Path("reports/annotations.md").read_text()
+    write(tmp_path / "data/raw/club/annotations.json", labels(names, joints=joints, group=["a", "a", "b", "b"]))
+    assert left(annotations_stage) == 0
+    assert "warning" not in capsys.readouterr().out
+
+
 @pytest.mark.real
 @pytest.mark.parametrize(("name", "frames", "joints"), [("flops", 27, 315), ("lspe", 2400, 32245)])
 def test_real_sets_of_photographs_go_in_cleanly(shared, raw, name, frames, joints):

@@ -7,7 +7,9 @@ from pathlib import Path
 from fosbury.config import load_params
 from fosbury.files import write_text
 from fosbury.formats.coco import write_coco
+from fosbury.formats.grouping import warn_of_lone_pictures
 from fosbury.formats.sets import annotations_of_sets, annotations_report
+from fosbury.pose import WARNING
 
 FRAMES = Path("data/frames")
 OUTPUT = Path("data/annotations")
@@ -19,11 +21,15 @@ def main() -> None:
     """Write data/annotations/<set>.json and reports/annotations.md."""
     params = load_params()
     data = params.data
-    datasets = annotations_of_sets(ROOT, data.source, data.sets, FRAMES, params.pose_skeleton, data.every)
+    found = annotations_of_sets(ROOT, data.source, data.sets, FRAMES, params.pose_skeleton, data.every)
+    datasets = {name: warn_of_lone_pictures(dataset) for name, dataset in found.items()}
     OUTPUT.mkdir(parents=True, exist_ok=True)
     for stale in OUTPUT.glob("*.json"):
         stale.unlink()
     for name, dataset in datasets.items():
         write_coco(dataset, OUTPUT / f"{name}.json")
         print(f"{name}: {len(dataset)} frames")
+        for note in dataset.notes:
+            if WARNING in note:
+                print(f"{name}: {note}")
     write_text(REPORT, annotations_report(datasets))
