@@ -27,6 +27,7 @@ def repository(tmp_path: Path) -> Path:
     for folder in ("conf", "hydra_plugins"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "data/synthetic/jumps").mkdir(parents=True)
     return tmp_path
 
 
@@ -115,6 +116,17 @@ def test_weights_that_can_be_fetched_can_be_verified(name):
         ("+split.assign.club=dev", "split.assign.club", "'dev'", "'train', 'val' or 'test'"),
         ("split.test=0.5", "split", "1.275", "sum to 1"),
         ("data.source=../elsewhere", "data.source", "'../elsewhere'", "inside the repository"),
+        ("data.source=/srv/clips", "data.source", "'/srv/clips'", "inside the repository"),
+        ("data.source='C:/clips'", "data.source", "'C:/clips'", "inside the repository"),
+        ("data.source='~/clips'", "data.source", "'~/clips'", "inside the repository"),
+        ("data.source=.", "data.source", "'.'", "inside the repository"),
+        ("data.source=null", "data.source", "None", "valid string"),
+        ("~data.source", "data.source", "missing", ""),
+        (f"train.epochs={10**15}", "train.epochs", str(10**15), "less than or equal to 10000"),
+        ("train.batch=5000", "train.batch", "5000", "less than or equal to 4096"),
+        ("data.every=10000000", "data.every", "10000000", "less than or equal to 1000000"),
+        ("train.pose_gain=1e300", "train.pose_gain", "1e+300", "less than or equal to 1000000"),
+        ("train.oversample_arch=99999", "train.oversample_arch", "99999", "less than or equal to 1000"),
         ("model.weights=/etc/passwd", "model.weights", "'/etc/passwd'", "inside the repository"),
         ("model.sha256=abc", "model.sha256", "'abc'", "match pattern"),
         ("seed=-1", "seed", "-1", "greater than or equal to 0"),
@@ -157,6 +169,73 @@ def test_an_override_that_does_not_fit_is_answered_in_one_sentence(override, wor
     assert len(message.splitlines()) == 1
     assert all(word in message for word in words), message
     assert "file://" not in message
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["skeleton.limbs=[]"], ["no limbs", "share"]),
+        (["~skeleton.limbs"], ["no limbs"]),
+        (["skeleton.pairs=[]"], ["pair left and right", "[left_eye, right_eye]", "'pairs'"]),
+        (["skeleton=lsp14", "skeleton.pairs=[[left_hip,right_hip]]"], ["[left_knee, right_knee]"]),
+        (["skeleton.trunk.hips=[]", "evaluate.second_look=1.5", "evaluate.upright=true"], ["evaluate.upright=false"]),
+        (["skeleton=lowerbody10", "train.upright_crops=true"], ["no trunk", "train.upright_crops=false"]),
+    ],
+)
+def test_a_skeleton_that_the_pipeline_cannot_use_is_refused_before_it_trains(overrides, words):
+    with pytest.raises(BadInput) as caught:
+        composed(*overrides)
+    assert all(word in str(caught.value) for word in ["skeleton", *words]), str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "overrides", [["skeleton=lowerbody10"], ["skeleton.trunk.shoulders=[]"], ["~skeleton.trunk"], ["skeleton.bones=[]"]]
+)
+def test_what_a_skeleton_can_be_without(overrides):
+    composed(*overrides)
+
+
+def test_a_skeleton_without_sides_needs_no_pairs():
+    joints = ["neck", "left_hip", "bar"]
+    skeleton = {"name": "lift", "joints": joints, "sigmas": dict.fromkeys(joints, 0.1)}
+    values = config.compose([], ROOT) | {"skeleton": skeleton | {"limbs": [["neck", "left_hip", 0.3]]}}
+    assert config.parse_params(values).pose_skeleton.pairs == ()
+
+
+@pytest.mark.parametrize("made_by", [None, "dvc file", "pipeline", "file"])
+def test_a_source_that_is_not_there_is_refused_unless_dvc_knows_it(repository, made_by):
+    config.write_params(["data.source=data/club/clips"], root=repository)
+    (repository / "data/club").mkdir()
+    if made_by == "dvc file":
+        (repository / "data/club.dvc").touch()
+    if made_by == "pipeline":
+        (repository / "data/club/dvc.yaml").touch()
+    if made_by == "file":
+        (repository / "data/club/clips").touch()
+    if made_by in ("dvc file", "pipeline"):
+        assert config.check(repository) == ["data.source=data/club/clips (conf: data/synthetic/jumps)"]
+        return
+    with pytest.raises(BadInput, match=r"data.source is 'data/club/clips', which is no folder here; .*fosbury import"):
+        config.check(repository)
+
+
+@pytest.mark.parametrize("file", ["config.yaml", "train/full.yaml", "experiment/demo.yaml"])
+def test_a_key_that_stands_twice_in_conf_is_named(repository, file):
+    path = repository / "conf" / file
+    lines = path.read_text(encoding="utf-8").splitlines()
+    (key, *_) = [line for line in lines if line[:1].isalpha() and not line.startswith("defaults")]
+    path.write_text("\n".join([*lines, key, ""]), encoding="utf-8")
+    with pytest.raises(BadInput, match=rf"conf/{file}: .*line {len(lines) + 1} names the key '.*' a second time"):
+        config.compose([], repository)
+
+
+def test_a_key_that_stands_twice_in_params_is_named(repository):
+    config.write_params(root=repository)
+    with (repository / "params.yaml").open("a") as file:
+        file.write("seed: 1\n")
+    with pytest.raises(BadInput, match="names the key 'seed' a second time"):
+        config.check(repository)
 
 
 def test_params_yaml_survives_the_round_trip(repository, monkeypatch):
@@ -245,7 +324,7 @@ def test_a_wrong_composition_leaves_params_as_they_were(repository):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [(None, "missing"), (": [", "YAML"), ("- 1\n", "mapping"), ("\x00", "YAML"), ("", "missing")]
+    ("text", "words"), [(None, "missing"), (": [", "YAML"), ("- 1\n", "mapping"), ("\x00", "YAML"), ("", "mapping")]
 )
 def test_a_broken_params_file_is_answered_with_the_mend(tmp_path, text, words):
     path = tmp_path / "params.yaml"

@@ -22,7 +22,7 @@ PACKAGE = ROOT / "src" / "fosbury"
 
 # The floors of the house, lowest first: a room imports only from floors below it (and from itself).
 FLOORS = (
-    ("errors", "files"),
+    ("errors", "files", "documents"),
     ("skeleton", "media"),
     ("pose", "config"),
     ("formats", "dataset", "metrics"),
@@ -32,7 +32,7 @@ FLOORS = (
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # Rooms on one floor that may look at each other all the same, because DESIGN's rule is about what points back up.
-NEIGHBOURS = {("files", "errors"), ("config", "skeleton"), ("formats", "media")}
+NEIGHBOURS = {("files", "errors"), ("documents", "errors"), ("config", "skeleton"), ("formats", "media")}
 # Frameworks that stay in their room.
 CONFINED = {
     "ultralytics": {"models/yolo.py"},
@@ -47,7 +47,7 @@ CONFINED = {
 }
 # Code that decides no output of a stage: checks and messages, how a file gets to its place, what belongs to a machine.
 NOT_A_DEPENDENCY = {
-    *("config.py", "errors.py", "files.py", "stages/running.py"),
+    *("config.py", "documents.py", "errors.py", "files.py", "stages/running.py"),
     *("models/__init__.py", "models/weights.py", "models/machine.py", "models/protocol.py"),
 }
 # What a stage reaches by name: `models/__init__.py` imports a backend when it is asked for.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -17,9 +18,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from fosbury.documents import read_yaml
 from fosbury.errors import BadInput, BadInputs
 from fosbury.files import write_text
-from fosbury.skeleton import Skeleton
+from fosbury.skeleton import Skeleton, normalise
 
 GROUPS = ("data", "split", "skeleton", "model", "train", "evaluate", "export")
 PARAMS = "params.yaml"
@@ -34,14 +36,15 @@ def _multiple_of_32(value: int) -> int:
 
 def _inside(value: str) -> str:
     path = PurePosixPath(value)
-    if not value or path.is_absolute() or ".." in path.parts or "\\" in value:
+    if not path.parts or path.is_absolute() or ".." in path.parts or re.search(r"[\\\x00-\x1f:]|^~", value):
         raise ValueError("should be a path inside the repository, with forward slashes, such as data/raw")
     return value
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, le=1e6)]
+NotNegative = Annotated[float, Field(ge=0, le=1e6)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Side = Annotated[int, Field(ge=32, le=4096), AfterValidator(_multiple_of_32)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 RepositoryPath = Annotated[str, AfterValidator(_inside)]
@@ -58,7 +61,7 @@ class Data(_Section):
     name: str
     source: RepositoryPath
     sets: list[str] | None
-    every: Annotated[int, Field(ge=1)]
+    every: Count
     jpeg_quality: Annotated[int, Field(ge=1, le=100)]
     stature_mm: Annotated[float, Field(ge=500, le=3000)]
     label_noise_mm: Positive | None
@@ -75,7 +78,7 @@ class Split(_Section):
     assign: dict[str, Part]
     near_duplicates: Annotated[int, Field(ge=0, le=256)]
     allow_duplicates: bool
-    train_frames: Annotated[int, Field(ge=1)] | None
+    train_frames: Count | None
     draw: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
@@ -111,8 +114,8 @@ class Train(_Section):
     """The recipe of the fine-tuning; conf/train/demo.yaml says what each value does."""
 
     name: str
-    epochs: Annotated[int, Field(ge=1)]
-    batch: Annotated[int, Field(ge=1)]
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    batch: Annotated[int, Field(ge=1, le=4096)]
     image_size: Side
     lr0: Annotated[float, Field(gt=0, le=1)]
     lrf: Annotated[float, Field(gt=0, le=1)]
@@ -120,7 +123,7 @@ class Train(_Section):
     warmup_epochs: NotNegative
     freeze_batch_norm: bool
     reseat_batch_norm: bool
-    frozen_layers: Annotated[int, Field(ge=0)]
+    frozen_layers: Annotated[int, Field(ge=0, le=1000)]
     pose_gain: Positive
     bfloat16: bool
     degrees: Annotated[float, Field(ge=0, le=180)]
@@ -135,7 +138,7 @@ class Train(_Section):
     upright_crops: bool
     half_body: Share
     coarse_loss: NotNegative
-    oversample_arch: Annotated[int, Field(ge=1)]
+    oversample_arch: Annotated[int, Field(ge=1, le=1000)]
 
 
 class Evaluate(_Section):
@@ -237,8 +240,41 @@ def parse_params(values: Any, where: str = PARAMS) -> Params:
     except ValidationError as error:
         problems = [_explain(problem) for problem in error.errors(include_url=False)]
         raise BadInputs(where, problems, "mend the values in conf/ or in the overrides and compose again") from None
-    Skeleton.from_mapping(params.skeleton, where=f"{where}: skeleton")
+    _check_skeleton(params, where)
     return params
+
+
+def _check_skeleton(params: Params, where: str) -> None:
+    """Refuse a skeleton with which the pipeline trains and then cannot measure, or mirrors pictures wrongly.
+
+    Without limbs nobody's size is known, so no error has millimetres. A left joint without its right one is taught the
+    wrong side by every mirrored picture. A trunk is only needed where something turns people upright by it: legs have
+    none. Pairs may be absent where no joint has a side, bones always: they are only drawn.
+    """
+    where = f"{where}: skeleton"
+    skeleton = Skeleton.from_mapping(params.skeleton, where=where)
+    if not skeleton.limbs:
+        raise BadInput(where, "has no limbs, so no stature to measure errors by", "add limbs with their share of it")
+    named = {normalise(joint): joint for joint in skeleton.joints}
+    paired = {normalise(skeleton.joints[index]) for pair in skeleton.pairs for index in pair}
+    lacking = [
+        f"[{joint}, {named[key.replace('left', 'right')]}]"
+        for key, joint in named.items()
+        if "left" in key and key not in paired and key.replace("left", "right") in named
+    ]
+    if lacking:
+        raise BadInput(where, f"does not pair left and right: {', '.join(lacking)}", "add them under 'pairs'")
+    turning = [
+        key
+        for key, on in (
+            ("evaluate.upright", params.evaluate.upright),
+            ("train.upright_crops", params.train.upright_crops),
+        )
+        if on
+    ]
+    if turning and not all(skeleton.trunk):
+        problem = f"has no trunk (shoulders and hips), by which {' and '.join(turning)} would turn people"
+        raise BadInput(where, problem, f"set {' and '.join(f'{key}=false' for key in turning)}")
 
 
 def load_params(path: str | Path = PARAMS) -> Params:
@@ -260,18 +296,9 @@ def read_values(path: str | Path = PARAMS, mend: str = COMPOSE) -> Any:
     Raises
     ------
     BadInput
-        If the file is missing or not YAML; ``mend`` says what to do about it.
+        If the file is missing or not YAML, or not what ``read_yaml`` takes; ``mend`` says what to do about it.
     """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    try:
-        return OmegaConf.to_container(OmegaConf.load(path))
-    except FileNotFoundError:
-        raise BadInput(path, "is missing", mend) from None
-    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-        raise BadInput(path, f"is not readable YAML ({_one_line(error)})", mend) from None
+    return read_yaml(path, mend)
 
 
 def compose(overrides: tuple[str, ...] | list[str] = (), root: Path | None = None) -> dict[str, Any]:
@@ -325,13 +352,15 @@ def check_names(root: Path) -> None:
     Raises
     ------
     BadInput
-        The first such file, or one that is not a mapping in YAML.
+        The first such file, or one that is not a mapping in YAML; of any file of conf/, one that is not YAML.
     """
+    files = sorted((root / "conf").rglob("*.yaml"))
+    contents = {path.relative_to(root).as_posix(): read_values(path, "mend or remove it") for path in files}
     for group in (*GROUPS, "experiment"):
         key = "experiment" if group == "experiment" else "name"
         for option in options(group, root):
             where, line = f"conf/{group}/{option}.yaml", f"`{key}: {option}`"
-            values = read_values(root / where, "mend or remove it")
+            values = contents[where]
             if not isinstance(values, dict) or key not in values:
                 raise BadInput(where, f"has no key '{key}'", f"write {line} into it")
             if values[key] != option:
@@ -412,7 +441,8 @@ def check(root: Path | None = None) -> list[str]:
     Raises
     ------
     BadInput
-        If params.yaml is missing, wrong, or was composed from another conf/, or conf/ is wrong.
+        If params.yaml is missing, wrong, or was composed from another conf/, conf/ is wrong, or data.source is neither
+        there nor something that DVC brings or makes.
     """
     root = root or find_root()
     values = read_values(root / PARAMS)
@@ -423,7 +453,18 @@ def check(root: Path | None = None) -> list[str]:
             f"{COMPOSE} or `dvc exp run`, with the overrides to keep",
         )
     params = parse_params(values)
+    _check_source(params.data.source, root)
     return overrides_in_effect(params, values, root)
+
+
+def _check_source(source: str, root: Path) -> None:
+    """Refuse a folder of data that is not there, unless DVC can bring it (x.dvc) or make it (dvc.yaml beside it)."""
+    around = [PurePosixPath(source), *PurePosixPath(source).parents][:-1]
+    known = any((root / f"{folder}.dvc").is_file() or (root / folder / "dvc.yaml").is_file() for folder in around)
+    if (root / source).is_dir() or (known and not (root / source).exists()):
+        return
+    hint = "bring a set in with 'fosbury import PATH --name NAME', or name a folder with -S data.source=FOLDER"
+    raise BadInput(PARAMS, f"data.source is '{source}', which is no folder here", hint)
 
 
 def overrides_in_effect(params: Params, values: dict[str, Any], root: Path) -> list[str]:
