@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import yaml
 
-from fosbury.metrics.evaluation import PCK, TILTS, evaluate, exported_headline, headline
+from fosbury.metrics.evaluation import PCK, TILTS, evaluate, exported_headline, headline, unaided_score
 from fosbury.pose import Dataset, Frame, Person, Pose
 from fosbury.skeleton import Skeleton
 
 CONF = Path(__file__).parents[1] / "conf" / "skeleton"
-KEYS = {"frames", "joints", "error_mm", "error_px", "error_trunk", "pck", "missed", "swapped"}
+KEYS = {"frames", "joints", "error_mm", "error_px", "error_trunk", "pck", "missed", "swapped", "error_mm_unaided"}
 
 
 def skeleton(name: str) -> Skeleton:
@@ -222,6 +222,54 @@ def test_the_athlete_is_found_by_box_and_not_by_joints():
     assert evaluate(data, [[bystander, off]]).figures().error_px == pytest.approx(7.0)
 
 
+def test_unaided_keeps_the_best_scored_person_and_charges_the_cap_where_it_is_not_the_athlete():
+    data = jump()
+    poses = shifted(data, [0.0, 3.0])
+    athlete = [found[0] for found in poses]
+    away = np.array([300.0, 0.0, 300.0, 0.0])
+    poses[3].insert(
+        0, replace(athlete[3], box=athlete[3].box + away, score=0.95)
+    )  # a bystander, surer than the athlete
+    poses[4].append(replace(athlete[4], box=athlete[4].box + away, score=0.85))  # one who is less sure
+    poses[0] = [replace(athlete[0], score=0.2)]  # an athlete whom an app would not show
+    evaluation = evaluate(data, poses, unaided=0.25)
+    right, cap = 3 / 200 * 1850, 0.5 * 1850
+    assert evaluation.figures().error_mm == pytest.approx(right)
+    for frame, expected in enumerate([cap, right, right, cap, right, right, right]):
+        assert evaluation.unaided_mm[evaluation.frame == frame] == pytest.approx(np.full(17, expected))
+    arch = evaluation.by_phase()["arch"].to_json()
+    assert arch["error_mm"] == round(right, 2)
+    assert arch["error_mm_unaided"] == round((cap + right) / 2, 2)
+    plain = evaluate(data, shifted(data, [0.0, 3.0]), unaided=0.25)
+    numbers = headline(plain, evaluation)
+    assert numbers["arch_error_mm_unaided"] == round((cap + right) / 2, 2)
+    assert numbers["arch_error_mm_unaided_baseline"] == numbers["arch_error_mm"] == round(right, 2)
+    low, high = numbers["arch_error_mm_unaided_low"], numbers["arch_error_mm_unaided_high"]
+    assert low <= numbers["arch_error_mm_unaided"] <= high
+    assert exported_headline(evaluation, "onnx")["arch_error_mm_unaided_onnx"] == numbers["arch_error_mm_unaided"]
+
+
+def test_unaided_keeps_as_many_people_as_are_labelled_and_needs_an_overlap_to_be_the_athlete():
+    small, large = standing(100.0) + 300.0, standing(300.0) + np.array([600.0, 300.0])
+    data = Dataset(COCO17, (Frame("1.jpg", 900, 900, (labelled(small), labelled(large)), phase="arch"),))
+    found = shifted(data, [0.0, 3.0])[0]
+    both = evaluate(data, [found], unaided=0.25)
+    assert both.unaided_mm == pytest.approx(both.error_mm)
+    wide = found[0].box + np.array([0.0, 0.0, 4 * np.ptp(found[0].box[::2]), 0.0])  # a fifth of it is the person
+    assert evaluate(data, [[replace(found[0], box=wide), found[1]]], unaided=0.25).figures().missed == 0.5
+
+
+def test_no_unaided_error_has_a_meaning_where_the_model_was_given_the_labelled_boxes():
+    assert unaided_score("labels") is None
+    assert unaided_score("search") == unaided_score("track") == 0.0
+    assert unaided_score(None) == 0.25
+    data = jump()
+    evaluation = evaluate(data, shifted(data, [0.0, 3.0]), unaided=unaided_score("labels"))
+    assert np.isnan(evaluation.figures().error_mm_unaided)
+    assert not any("unaided" in name for name in headline(evaluation, evaluation))
+    assert evaluation.to_json()["ci"]["error_mm_unaided"] is None
+
+
 def test_every_labelled_person_is_measured_with_their_own_stature():
     small, large = standing(100.0) + 300.0, standing(300.0) + np.array([600.0, 300.0])
     data = Dataset(COCO17, (Frame("1.jpg", 900, 900, (labelled(small), labelled(large)), phase="arch"),))
@@ -298,7 +346,7 @@ def test_people_without_a_limb_to_measure_are_left_out_and_counted():
     evaluation = evaluate(more, [*noisy(data), [guess(face, standing() + 300.0)], []])
     assert evaluation.left_out == 1
     assert "face.jpg" in evaluation.notes[0]
-    assert evaluation.figures() == evaluate(data, noisy(data)).figures()
+    assert evaluation.figures().to_json() == evaluate(data, noisy(data)).figures().to_json()
     same_clip = replace(stills[0], video="a.mp4", frame=9)
     more = replace(data, frames=(*data.frames, same_clip))
     assert evaluate(more, [*noisy(data), [guess(face, standing() + 300.0)]]).figures().frames == 8

@@ -219,3 +219,12 @@ def test_a_folder_has_one_digest(tmp_path):
     assert digest(tmp_path / "a") == digest(tmp_path / "b")
     (tmp_path / "b/y.bin").write_bytes(b"")
     assert digest(tmp_path / "a") != digest(tmp_path / "b")
+
+
+def test_page_says_what_an_app_without_labels_would_get(made):
+    run, root = made
+    assert "Unaided" not in page(run, root)
+    found = {name: evaluate(run.test, own, ap=False, unaided=0.25) for name, own in run.poses.items()}
+    said = page(replace(run, evaluations=found), root)
+    errors = {name: own.by_phase()["arch"].error_mm_unaided for name, own in found.items()}
+    assert f"kept: before {errors['baseline']:.0f} mm; after {errors['finetuned']:.0f} mm" in said

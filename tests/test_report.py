@@ -255,8 +255,10 @@ def test_a_picture_too_rich_for_its_limit_is_made_smaller(tmp_path):
 def test_table_compares_by_phase(evaluations):
     head, rows = phase_rows(evaluations)
     assert head[:4] == ["phase", "frames", "baseline mm", "finetuned mm"]
-    assert [row[0] for row in rows] == ["approach", "takeoff", "arch", "landing", "all"]
-    assert [row[1] for row in rows] == ["1", "1", "5", "1", "8"]
+    assert [row[0] for row in rows] == [
+        *("approach", "takeoff", "arch", "arch, unaided", "landing", "all", "all, unaided")
+    ]
+    assert [row[1] for row in rows] == ["1", "1", "5", "5", "1", "8", "8"]
     assert all("(-75 %)" in row[3] for row in rows)
     assert all(len(row) == len(head) for row in rows)
 
@@ -321,4 +323,18 @@ def test_the_terminal_table_of_three_models_fits_eighty_columns(evaluations):
     screen = io.StringIO()
     Console(file=screen, width=80).print(terminal_table(three))
     assert "…" not in screen.getvalue()
-    assert screen.getvalue().count("-75%") == 2 * 5
+    assert screen.getvalue().count("-75%") == 2 * 7
+    four = io.StringIO()
+    Console(file=four, width=80).print(terminal_table({**three, "coreml": evaluations["finetuned"]}))
+    assert four.getvalue().count("-75%") == 3 * 7 and four.getvalue().count("  unaided") == 2
+
+
+def test_models_that_were_told_who_the_athlete_is_have_no_unaided_row(jump, tmp_path):
+    measured = measure({"given": Shifter(20.0)}, jump, tmp_path)["given"]
+    told = evaluate(jump, measured.poses, unaided=None).to_json()
+    assert told["error_mm_unaided"] is None and told["ci"]["error_mm_unaided"] is None
+    assert not any("unaided" in row[0] for row in phase_rows({"given": told})[1])
+    found = measured.evaluation.to_json()
+    mixed = [row for row in phase_rows({"given": told, "found": found})[1] if "unaided" in row[0]]
+    assert [row[2] for row in mixed] == ["-", "-"]
+    assert all(row[3].startswith(f"{found['error_mm_unaided']:.1f}") for row in mixed[1:])

@@ -44,6 +44,9 @@ CAP = 0.5
 PCK = (0.05, 0.1, 0.2)
 """Thresholds of PCK in trunk lengths."""
 
+USUAL_SCORE = 0.25
+"""Least score of a person whom an app keeps: Ultralytics' default for prediction."""
+
 UNLABELLED = "unlabelled"
 EVERY = "all"
 UPRIGHT = ("approach", "takeoff")
@@ -66,6 +69,8 @@ class Figures:
     swapped : float
         Share of left/right pairs, both sides labelled, on the wrong side; NaN where the group has no such
         pair.
+    error_mm_unaided : float
+        Mean capped error in mm-equivalents where nobody says who the athlete is; NaN where it was not measured.
     """
 
     frames: int
@@ -76,6 +81,7 @@ class Figures:
     pck: dict[float, float]
     missed: float
     swapped: float
+    error_mm_unaided: float
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON holds them: rounded, NaN as null."""
@@ -88,6 +94,7 @@ class Figures:
             "pck": {str(threshold): _rounded(share, 4) for threshold, share in self.pck.items()},
             "missed": _rounded(self.missed, 4),
             "swapped": _rounded(self.swapped, 4),
+            "error_mm_unaided": _rounded(self.error_mm_unaided, 2),
         }
 
 
@@ -117,6 +124,8 @@ class Evaluation:
     error_mm, error_px, error_trunk : ndarray, shape (N,)
         Capped error. A trunk length is `TRUNK_SHARE` of the pixel stature: the trunk in the frame itself
         would shrink with foreshortening, and the same mistake would count for more.
+    unaided_mm : ndarray, shape (N,)
+        Capped error in mm-equivalents of the best-scored person, see `evaluate`; NaN where it was not measured.
     missed : ndarray of bool, shape (N,)
         Whether the person was missed.
     swapped : ndarray, shape (N,)
@@ -152,6 +161,7 @@ class Evaluation:
     error_mm: np.ndarray
     error_px: np.ndarray
     error_trunk: np.ndarray
+    unaided_mm: np.ndarray
     missed: np.ndarray
     swapped: np.ndarray
     unit: np.ndarray
@@ -188,6 +198,7 @@ class Evaluation:
             pck={threshold: _mean(trunk <= threshold) for threshold in PCK},
             missed=_distinct(self.person[rows & self.missed]) / people if people else np.nan,
             swapped=_mean(swap[np.isfinite(swap)]),
+            error_mm_unaided=_mean(self.unaided_mm[rows]),
         )
 
     def groups(self) -> dict[str, dict[str, np.ndarray]]:
@@ -297,8 +308,8 @@ class Evaluation:
         Returns
         -------
         list of dict
-            For each mask ``error_mm``, ``pck`` (by threshold), ``missed``, ``swapped``: low and high end, or None where
-            fewer than two units tell; ``units`` is how many there are.
+            For each mask ``error_mm``, ``pck`` (by threshold), ``missed``, ``swapped``, ``error_mm_unaided``: low and
+            high end, or None where fewer than two units tell; ``units`` is how many there are.
         """
         rows = np.array(masks, dtype=bool).reshape(len(masks), len(self.joint)).T
         people = np.zeros_like(rows)
@@ -306,7 +317,7 @@ class Evaluation:
             people[np.flatnonzero(mask)[np.unique(self.person[mask], return_index=True)[1]], column] = True
         near = [(self.error_trunk <= threshold).astype(float) for threshold in PCK]
         parts = [(self.error_mm, rows), *((each, rows) for each in near)]
-        parts += [(self.missed.astype(float), people), (self.swapped, rows)]
+        parts += [(self.missed.astype(float), people), (self.swapped, rows), (self.unaided_mm, rows)]
         sums, counts = zip(*(sums_by_unit(self.unit, values, counted) for values, counted in parts), strict=True)
         ends = intervals(np.hstack(sums), np.hstack(counts)).reshape(len(parts), len(masks), 2).swapaxes(0, 1)
         units = np.count_nonzero(counts[0], axis=0)
@@ -315,8 +326,9 @@ class Evaluation:
                 "units": int(unit),
                 "error_mm": _ends(end[0], 2),
                 "pck": {str(each): _ends(end[1 + place], 4) for place, each in enumerate(PCK)},
-                "missed": _ends(end[-2], 4),
-                "swapped": _ends(end[-1], 4),
+                "missed": _ends(end[-3], 4),
+                "swapped": _ends(end[-2], 4),
+                "error_mm_unaided": _ends(end[-1], 2),
             }
             for unit, end in zip(units, ends, strict=True)
         ]
@@ -369,12 +381,15 @@ def evaluate(
     cap: float = CAP,
     known: np.ndarray | None = None,
     ap: bool = True,
+    unaided: float | None = None,
 ) -> Evaluation:
     """Measure predictions against labels.
 
     Every labelled person is measured against the prediction whose box fits best (one to one, never by
-    joints); a person whom no prediction overlaps is missed and charged ``cap`` for every joint, as is a joint
-    that the prediction lacks.
+    joints, and by an IoU of at least ``match.MATCH_IOU``); a person whom no prediction fits is missed and charged
+    ``cap`` for every joint, as is a joint that the prediction lacks. So all figures are *given the athlete*: the
+    labelled box chooses among everybody whom the model found. An app has no labelled box. ``error_mm_unaided`` is the
+    error, by the same rules, of what it keeps: the person of the highest score (as many as are labelled in the frame).
 
     Parameters
     ----------
@@ -392,6 +407,8 @@ def evaluate(
         noted.
     ap : bool
         Whether to compute OKS-AP, which takes most of the time.
+    unaided : float, optional
+        Least score of a person whom an app keeps; no unaided error is measured without it.
 
     Returns
     -------
@@ -413,10 +430,13 @@ def evaluate(
     labelled = visibility > 0
     counts = labelled & known
     predicted, confidence, found = _matched(dataset, predictions)
+    kept = predicted
+    if unaided is not None:
+        kept, _, _ = _matched(dataset, best_scored(dataset, predictions, unaided))
 
     height = pixel_stature(labels, labelled, skeleton.limbs, athlete=athletes(dataset), seconds=times(dataset))
     measurable = np.isfinite(height)
-    error = capped_errors(predicted, labels, counts, height, cap)
+    error, alone = (capped_errors(points, labels, counts, height, cap) for points in (predicted, kept))
     swapped = swapped_joints(predicted, labels, counts, skeleton.pairs)
     stature = np.array([frame.stature_mm or stature_mm for frame in dataset.frames], dtype=float)[owner]
     phase = np.array([frame.phase or UNLABELLED for frame in dataset.frames], dtype=str)
@@ -445,6 +465,7 @@ def evaluate(
         error_mm=error_px / height[who] * stature[who],
         error_px=error_px,
         error_trunk=error_px / (TRUNK_SHARE * height[who]),
+        unaided_mm=alone[who, joint] / height[who] * stature[who] * (np.nan if unaided is None else 1.0),
         missed=~found[who],
         swapped=swapped[who, joint],
         unit=unit,
@@ -460,6 +481,42 @@ def evaluate(
         left_out=left_out,
         notes=(*_notes(dataset, owner, counts, measurable, labelled, known), *told),
     )
+
+
+def unaided_score(boxes: str | None) -> float | None:
+    """Least score of a person whom an app keeps, by where the model looks (``models.boxes.SOURCES``; None: everywhere).
+
+    None for ``labels``: a model that was shown the labelled boxes was told who the athlete is. A search gives the one
+    person it is surest of, whatever the score.
+    """
+    if boxes is None:
+        return USUAL_SCORE
+    return None if boxes == "labels" else 0.0
+
+
+def best_scored(
+    dataset: Dataset, predictions: Sequence[Sequence[Pose]], least: float = USUAL_SCORE
+) -> list[list[Pose]]:
+    """Keep the people whom an app keeps: of each frame the best-scored, as many as are labelled in it (mostly one).
+
+    Parameters
+    ----------
+    dataset : Dataset
+    predictions : sequence of sequence of Pose
+        For each frame its poses.
+    least : float
+        Who scores less is not kept.
+
+    Returns
+    -------
+    list of list of Pose
+        The best first; of equal scores the one that the model gave first.
+    """
+    wanted = [sum(bool(person.labelled.any()) for person in frame.people) for frame in dataset.frames]
+    return [
+        sorted((pose for pose in poses if pose.score >= least), key=lambda pose: -pose.score)[:count]
+        for count, poses in zip(wanted, predictions, strict=True)
+    ]
 
 
 def _units(dataset: Dataset, frame: np.ndarray, arch: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -559,6 +616,10 @@ def headline(baseline: Evaluation, tuned: Evaluation) -> dict[str, float | int]:
         **_arch_ends(tuned, "arch_error_mm"),
         "arch_error_mm_baseline": _rounded(before.error_mm, 2),
         **_arch_ends(baseline, "arch_error_mm_baseline"),
+        "arch_error_mm_unaided": _rounded(after.error_mm_unaided, 2),
+        **_arch_ends(tuned, "arch_error_mm_unaided", "error_mm_unaided"),
+        "arch_error_mm_unaided_baseline": _rounded(before.error_mm_unaided, 2),
+        **_arch_ends(baseline, "arch_error_mm_unaided_baseline", "error_mm_unaided"),
         "arch_pck10": _rounded(after.pck[0.1], 4),
         "arch_pck10_baseline": _rounded(before.pck[0.1], 4),
         "arch_missed": _rounded(after.missed, 4),
@@ -602,8 +663,8 @@ def calibration(val: Evaluation, test: Evaluation) -> dict[str, float | int]:
     return {name: number for name, number in numbers.items() if number is not None}
 
 
-def _arch_ends(evaluation: Evaluation, name: str) -> dict[str, float | None]:
-    low, high = evaluation.intervals([evaluation.phase == "arch"])[0]["error_mm"] or (None, None)
+def _arch_ends(evaluation: Evaluation, name: str, figure: str = "error_mm") -> dict[str, float | None]:
+    low, high = evaluation.intervals([evaluation.phase == "arch"])[0][figure] or (None, None)
     return {f"{name}_low": low, f"{name}_high": high}
 
 
@@ -625,6 +686,8 @@ def exported_headline(exported: Evaluation, suffix: str) -> dict[str, float | in
     numbers = {
         "arch_error_mm": _rounded(arch.error_mm, 2),
         **_arch_ends(exported, "arch_error_mm"),
+        "arch_error_mm_unaided": _rounded(arch.error_mm_unaided, 2),
+        **_arch_ends(exported, "arch_error_mm_unaided", "error_mm_unaided"),
         "arch_pck10": _rounded(arch.pck[0.1], 4),
         "arch_missed": _rounded(arch.missed, 4),
         "arch_swap": _rounded(arch.swapped, 4),

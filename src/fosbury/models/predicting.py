@@ -12,14 +12,15 @@ from tqdm import tqdm
 from fosbury.errors import BadInput
 from fosbury.media.image import read_image
 from fosbury.metrics.calibration import cooled
-from fosbury.metrics.evaluation import CAP, STATURE_MM, Evaluation, evaluate
+from fosbury.metrics.evaluation import CAP, STATURE_MM, Evaluation, evaluate, unaided_score
 from fosbury.models.boxes import Looker
 from fosbury.models.protocol import PoseModel
 from fosbury.pose import Dataset, Pose
 from fosbury.skeleton import Skeleton, normalise
 
 NOTES = {
-    "labels": "boxes: the models were told where the labelled people are, so nobody can be missed",
+    "labels": "boxes: the models were told where the labelled people are, so nobody can be missed and there is "
+    "no unaided error",
     "search": "boxes: the models searched each picture for one person",
     "track": "boxes: the models looked where they had seen the athlete last, and searched where they were unsure",
 }
@@ -136,7 +137,8 @@ def measure(
         Names of the joints that count, where not all that are shared should.
     batch : int
     boxes : str, optional
-        Where every model looks, one of ``boxes.SOURCES``; ``labels`` is the protocol of the papers on top-down models.
+        Where every model looks, one of ``boxes.SOURCES``; ``labels`` is the protocol of the papers on top-down models,
+        by which no unaided error can be measured.
 
     Returns
     -------
@@ -174,7 +176,7 @@ def measure(
     result = {}
     for name, model in models.items():
         poses = predict_dataset(model, dataset, root, batch, name, boxes)
-        evaluation = evaluate(dataset, poses, stature_mm, cap, known)
+        evaluation = evaluate(dataset, poses, stature_mm, cap, known, unaided=unaided_score(boxes))
         if boxes:
             evaluation = replace(evaluation, notes=(*evaluation.notes, NOTES[boxes]))
         result[name] = Measured(evaluation, poses)

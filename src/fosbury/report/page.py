@@ -117,6 +117,7 @@ def page(run: Run, root: Path) -> str:
     parts = [
         "<h1>Joint error in the arch, before and after fine-tuning</h1>",
         f'<p class="lead">{html.escape(_lead(figures, arch.name))}</p>',
+        _unaided(figures, arch.name),
         f"<p>{html.escape(sentence(arch, 'before', 'after').capitalize())}.</p>",
         f"<p>{html.escape(run.seeds)}.</p>" if run.seeds else "",
         _section("By phase", rendered(markdown_table(figures)) + _list(notes)),
@@ -150,6 +151,15 @@ def _lead(figures: Mapping[str, Mapping[str, Any]], phase: str) -> str:
             f"{NAMES.get(name, name)} {part['error_mm']:.0f} mm" + (f" [{ends[0]:.0f}, {ends[1]:.0f}]" if ends else "")
         )
     return f"{phase if phase != 'all' else 'all frames'}: " + "; ".join(said)
+
+
+def _unaided(figures: Mapping[str, Mapping[str, Any]], phase: str) -> str:
+    parts = {name: own["by_phase"].get(phase, own)["error_mm_unaided"] for name, own in figures.items()}
+    said = "; ".join(f"{NAMES.get(name, name)} {error:.0f} mm" for name, error in parts.items() if error is not None)
+    if not said:
+        return ""
+    what = "The labelled box chose the athlete among the people found. Unaided, with the best-scored person kept"
+    return f"<p>{html.escape(f'{what}: {said}')}.</p>"
 
 
 def _section(title: str, content: str) -> str:

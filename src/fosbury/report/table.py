@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from fosbury.metrics.paired import Verdict
 from fosbury.metrics.taxonomy import MEANING
 
 EVERY = "all"
+UNAIDED = "unaided"
 CSV_FIGURES = (
     *("frames", "joints", "error_mm", "error_px", "error_trunk", "pck05", "pck10", "pck20"),
     *("missed", "swapped", "error_mm_low", "error_mm_high"),
@@ -50,7 +52,8 @@ def phase_rows(evaluations: Mapping[str, Mapping[str, Any]], ends: bool = True) 
         Phase, frames, then for every model its error in mm-equivalents (the others with their change against
         the first in per cent), then PCK@0.1 of the trunk and the share of missed athletes for every model.
     rows : list of list of str
-        One for every phase that occurs, then one for all frames.
+        One for every phase that occurs, then one for all frames. Behind those of the arch and of all frames stands
+        one of the error without help, where a model was measured so.
     """
     names = list(evaluations)
     first = names[0]
@@ -68,18 +71,24 @@ def phase_rows(evaluations: Mapping[str, Mapping[str, Any]], ends: bool = True) 
         row += [_share(parts[name]["pck"]["0.1"] if parts[name] else None) for name in names]
         row += [_share(parts[name]["missed"] if parts[name] else None) for name in names]
         rows.append(row)
+        if phase in ("arch", EVERY) and any(part and part["error_mm_unaided"] is not None for part in parts.values()):
+            key = "error_mm_unaided"
+            alone = [_error(parts[name], None if name == first else parts[first], ends, key) for name in names]
+            rows.append([f"{phase}, {UNAIDED}", str(frames), *alone, *["-"] * (2 * len(names))])
     return head, rows
 
 
-def _error(part: Mapping[str, Any] | None, reference: Mapping[str, Any] | None, ends: bool) -> str:
-    if part is None or part["error_mm"] is None:
+def _error(
+    part: Mapping[str, Any] | None, reference: Mapping[str, Any] | None, ends: bool, key: str = "error_mm"
+) -> str:
+    if part is None or part[key] is None:
         return "-"
-    text = f"{part['error_mm']:.1f}"
-    if ends and part["ci"]["error_mm"]:
-        text += " [{:.0f}, {:.0f}]".format(*part["ci"]["error_mm"])
-    if reference is None or not reference["error_mm"]:
+    text = f"{part[key]:.1f}"
+    if ends and part["ci"][key]:
+        text += " [{:.0f}, {:.0f}]".format(*part["ci"][key])
+    if reference is None or not reference[key]:
         return text
-    return f"{text} ({100 * (part['error_mm'] / reference['error_mm'] - 1):+.0f} %)"
+    return f"{text} ({100 * (part[key] / reference[key] - 1):+.0f} %)"
 
 
 def _share(value: float | None) -> str:
@@ -99,9 +108,10 @@ def terminal_table(evaluations: Mapping[str, Mapping[str, Any]]) -> Table:
     for column, name in enumerate(head[:shown]):
         heading = name.removesuffix("@0.1").replace(" ", "\n")
         table.add_column(heading, justify="right" if column else "left", no_wrap=True)
-    for row in rows:
-        cells = [cell.translate(str.maketrans("", "", "()")).replace(" %", "%") for cell in row[:shown]]
-        table.add_row(*cells, style="bold" if row[0] == "arch" else None, end_section=rows[-2:-1] == [row])
+    for row, after in zip_longest(rows, rows[1:], fillvalue=("",)):
+        narrow = (f"  {UNAIDED}" if row[0].endswith(UNAIDED) else row[0], *row[1:shown])
+        cells = [cell.translate(str.maketrans("", "", "()")).replace(" %", "%") for cell in narrow]
+        table.add_row(*cells, style="bold" if row[0] == "arch" else None, end_section=after[0] == EVERY)
     return table
 
 
@@ -244,6 +254,9 @@ def table_page(evaluations: Mapping[str, Mapping[str, Any]], seeds: str | None =
         "capped; a missed athlete costs the cap for every joint. In square brackets its 95 % interval, from a "
         "bootstrap over clips; in round ones the change against the first model. "
         "PCK@0.1: share of joints within a tenth of the trunk's length.\n"
+        "The labelled box says who of the people found is the athlete. Rows called *unaided* do without: of each frame "
+        "the person of the highest score is kept, as an app does, and where this is not the athlete the cap is "
+        "charged.\n"
     )
     notes = dict.fromkeys(note for each in evaluations.values() for note in each["notes"])
     return text + "".join(f"\n- {note}" for note in notes) + ("\n" if notes else "")

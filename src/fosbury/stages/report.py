@@ -13,7 +13,7 @@ from fosbury.errors import BadInput
 from fosbury.files import write_text
 from fosbury.formats.coco import read_coco
 from fosbury.formats.predictions import read_predictions
-from fosbury.metrics.evaluation import evaluate
+from fosbury.metrics.evaluation import evaluate, unaided_score
 from fosbury.report.page import Run, page
 from fosbury.report.seeds import recorded_spread
 from fosbury.report.table import read_json, table_page, terminal_table
@@ -44,7 +44,7 @@ def main() -> None:
     if any(each.joints != test.skeleton.joints for each in read):
         raise BadInput(PREDICTIONS[0], "holds other joints than the labels", "run 'dvc repro evaluate_export'")
     poses = {name: own for each in read for name, own in each.models.items()}
-    how = (params.data.stature_mm, params.evaluate.cap, known, False)
+    how = (params.data.stature_mm, params.evaluate.cap, known, False, unaided_score(params.model.boxes))
     measured = {name: evaluate(test, own, *how) for name, own in poses.items()}
     notes = tuple(dict.fromkeys(note for each in evaluations.values() for note in each["notes"]))
     files = {name: Path(name) for name in (*FILES, *EXPORTED)}
