@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.pipeline
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 KILL_EPOCHS = 3
 PATIENCE = 240  # seconds
+DOCUMENTED = (ROOT / "docs/evaluating.md").read_text(encoding="utf-8").splitlines()
 
 
 def outputs() -> list[str]:
@@ -85,6 +87,10 @@ def test_the_figures_agree_with_each_other(pipeline):
     told = {entry.key: entry.value for entry in onnx.load(pipeline.root / "models/exported/model.onnx").metadata_props}
     assert float(told["fosbury.temperature"]) == read_json(metrics / "calibration.json")["temperature"]
     assert 0 < summary["arch_frames"] < summary["test_frames"] <= len(test["images"])
+    validation = read_json(metrics / "validation.json")
+    assert next(iter(validation)) == "val_arch_error_mm"
+    assert validation["chosen_epoch"] == 1
+    assert validation["val_frames"] == len(read_json(pipeline.root / "data/dataset/val.json")["images"])
     with (metrics / "by_phase.csv").open(encoding="utf-8") as file:
         rows = {(row["model"], row["phase"]): float(row["error_mm"]) for row in csv.DictReader(file)}
     assert rows["finetuned", "arch"] == summary["arch_error_mm"]
@@ -113,6 +119,10 @@ def test_another_learning_rate_rebuilds_no_data(pipeline, tmp_path):
     assert (scratch.root / "models/finetuned/model.pt").read_bytes() != weights
     rows = list(csv.DictReader(scratch.run("dvc", "exp", "show", "--csv").splitlines()))
     rate = next(column for column in rows[0] if column.endswith("train.lr0"))
+    ranking = next(line for line in DOCUMENTED if line.startswith("dvc exp show"))
+    ranked = list(csv.reader(scratch.run(*shlex.split(ranking), "--csv").splitlines()))
+    assert ranked[0][:2] == ["Experiment", "val_arch_error_mm"]
+    assert "slow" in [row[0] for row in ranked]
     assert [float(row[rate]) for row in rows if row["Experiment"] == "slow"] == [0.0007]
 
 
@@ -127,6 +137,7 @@ def test_rtmpose_runs_from_data_to_export_without_an_agpl_package(pipeline, tmp_
     assert {"train", "evaluate", "export", "evaluate_export", "report"} <= stages_run(output)
     assert not {"frames", "annotations", "dataset"} & stages_run(output)
     assert "labelled people are" in (scratch.root / "reports/table.md").read_text(encoding="utf-8")
+    assert read_json(scratch.root / "metrics/validation.json")["val_arch_error_mm"] > 0
     figures = {**read_json(scratch.root / "metrics/summary.json"), **read_json(scratch.root / "metrics/export.json")}
     assert figures["arch_error_mm_onnx"] == pytest.approx(figures["arch_error_mm"], rel=0.02)
     compared = scratch.run("fosbury", "compare", "HEAD", "topdown", "HEAD:baseline", "--md")
@@ -211,6 +222,10 @@ def test_a_killed_training_goes_on_where_it_was(pipeline, tmp_path):
         rows = list(csv.DictReader(file))
     assert [int(row["epoch"]) for row in rows] == list(range(1, KILL_EPOCHS + 1))
     assert float(rows[0]["box_loss"]) == mark
+    errors = [float(row["val_error_mm"]) for row in rows]
+    validation = read_json(scratch.root / "metrics/validation.json")
+    assert validation["chosen_epoch"] == errors.index(min(errors)) + 1
+    assert validation["val_arch_error_mm"] == pytest.approx(min(errors), rel=0.01)
     assert "up to date" in scratch.run("dvc", "status", "train")
 
 

@@ -15,11 +15,13 @@ import torch
 from fosbury.errors import BadInput
 from fosbury.files import draft
 from fosbury.media.image import read_image
-from fosbury.metrics.evaluation import evaluate
+from fosbury.metrics.evaluation import evaluate, upright_figures
+from fosbury.models.protocol import PoseModel
 from fosbury.models.recipe import Recipe, selection_frames
 from fosbury.models.upright_crops import upright_crops
 from fosbury.pose import Dataset, Pose
 
+BATCH = 16  # pictures in memory at once
 CURVE = (
     "epoch",
     "box_loss",
@@ -73,6 +75,56 @@ def is_best(history: Sequence[dict[str, float]]) -> bool:
     """Whether the last epoch has less pose error than every one before it."""
     *before, last = [row["val_error_mm"] for row in history]
     return all(last < error for error in before)
+
+
+def chosen_epoch(curve: Path) -> int:
+    """Return the epoch, from 1, whose checkpoint was kept: the first with the least pose error of a learning curve."""
+    with curve.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    best = min(rows, key=lambda row: float(row["val_error_mm"]))
+    return int(best["epoch"])
+
+
+def validate(model: PoseModel, val: Dataset, root: Path) -> dict[str, float | int]:
+    """Measure a checkpoint on the validation frames, as its selection did: labelled boxes where it needs boxes.
+
+    Parameters
+    ----------
+    model : PoseModel
+        Its joints in the order of the data set's skeleton.
+    val : Dataset
+    root : Path
+        Folder that file names are relative to.
+
+    Returns
+    -------
+    dict
+        ``val_arch_error_mm``, ``val_arch_pck10`` (a share), ``val_upright_error_mm`` (approach and take-off),
+        ``val_all_error_mm`` (every frame) and ``val_frames``. Millimetres are equivalents at the stature of the
+        label, or at 1850 mm. A figure that has no frames is left out.
+
+    Raises
+    ------
+    BadInput
+        If a picture cannot be read.
+    """
+    poses: list[list[Pose]] = []
+    for start in range(0, len(val), BATCH):
+        frames = val.frames[start : start + BATCH]
+        boxes = [np.array([person.box for person in frame.people]).reshape(-1, 4) for frame in frames]
+        images = [read_image(root / frame.file_name) for frame in frames]
+        poses += model.predict(images, boxes if model.needs_boxes else None)
+    evaluation = evaluate(val, poses, ap=False)
+    arch = evaluation.figures(evaluation.phase == "arch").to_json()
+    upright, every = upright_figures(evaluation).to_json(), evaluation.figures().to_json()
+    figures = {
+        "val_arch_error_mm": arch["error_mm"],
+        "val_arch_pck10": arch["pck"]["0.1"],
+        "val_upright_error_mm": upright["error_mm"],
+        "val_all_error_mm": every["error_mm"],
+        "val_frames": every["frames"],
+    }
+    return {name: figure for name, figure in figures.items() if figure is not None}
 
 
 def shown_frames(train: Dataset, root: Path, work: Path, recipe: Recipe, seed: int) -> Dataset:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from pathlib import Path
 
 from fosbury.config import load_params
 from fosbury.formats.coco import read_coco
-from fosbury.models import backend
+from fosbury.models import backend, load_model
 from fosbury.models.recipe import Recipe
+from fosbury.models.training import chosen_epoch, validate
 from fosbury.models.weights import verified
 
 SPLITS = Path("data/dataset")
 OUTPUT = Path("models/finetuned/model.pt")
 CURVE = Path("metrics/train.csv")
+VALIDATION = Path("metrics/validation.json")
 WORK = Path("models/.work")
 ROOT = Path()
 
 
 def main() -> None:
-    """Write models/finetuned/model.pt and metrics/train.csv."""
+    """Write models/finetuned/model.pt, metrics/train.csv and metrics/validation.json."""
     params = load_params()
     model, values = params.model, params.train.model_dump()
     recipe = Recipe(**{field.name: values[field.name] for field in fields(Recipe)})
@@ -27,3 +30,6 @@ def main() -> None:
     splits = {name: read_coco(SPLITS / f"{name}.json", params.pose_skeleton) for name in ("train", "val")}
     finetune = backend(model.backend).finetune
     finetune(splits, start, OUTPUT, CURVE, WORK, recipe, model.architecture, params.seed, ROOT)
+    figures = validate(load_model(OUTPUT), splits["val"], ROOT)
+    text = json.dumps({**figures, "chosen_epoch": chosen_epoch(CURVE)}, indent=2)
+    VALIDATION.write_text(f"{text}\n", encoding="utf-8")
