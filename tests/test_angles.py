@@ -174,7 +174,7 @@ def test_what_only_one_has_is_counted(skeletons):
     assert notes == [
         "30 frames of the first labelling are not in the second",
         "30 people of the first labelling have none in the second",
-        "intervals are over 2 clips, which are few: they are too narrow",
+        "intervals are over 2 clips, which are few: their width is itself uncertain",
     ]
 
 

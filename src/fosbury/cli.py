@@ -309,11 +309,12 @@ def compare(
         list[str],
         typer.Argument(
             help="Branches, tags, commits, experiments, or `workspace`; the others are compared with the first. "
-            "`main:baseline` (or `:onnx`, `:coreml`) is another model of it than the fine-tuned one."
+            "`main:baseline` (or `:onnx`, `:coreml`) is another model of it than the fine-tuned one; "
+            "`a1,a2,a3 b1,b2,b3` are several trainings a side."
         ),
     ],
     common: Annotated[
-        bool, typer.Option("--common", help="Compare on the test frames that all have, where they differ.")
+        bool, typer.Option("--common", help="Leave out test frames that not all have, or that one was trained on.")
     ] = False,
     md: Annotated[bool, typer.Option("--md", help="Print Markdown, for a pull request.")] = False,
     html_path: Annotated[Path | None, typer.Option("--html", help="Also write one HTML page to this file.")] = None,
@@ -323,6 +324,8 @@ def compare(
     Example: `fosbury compare main my-branch`
 
     What fine-tuning gained: `fosbury compare workspace:baseline workspace`
+
+    What holds for other seeds, too: `fosbury compare seed0,seed1,seed2 new0,new1,new2`
     """
     from fosbury.files import write_text
     from fosbury.report.compare import compare as compare_sides
@@ -331,7 +334,8 @@ def compare(
 
     if len(revisions) < 2:
         raise BadInput("fosbury compare", "was given one revision", "give two or more, such as main my-branch")
-    if len(set(revisions)) < len(revisions):
+    named = [run for side in revisions for run in side.split(",")]
+    if len(set(named)) < len(named):
         raise BadInput("fosbury compare", "was given a revision twice", "name each once")
     comparison = compare_sides([load_side(each) for each in revisions], common)
     typer.echo(markdown(comparison) if md else terminal(comparison))

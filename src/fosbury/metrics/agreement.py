@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fosbury.errors import BadInput
-from fosbury.metrics.bootstrap import FEW, intervals, sums_by_unit
+from fosbury.metrics.intervals import FEW, WIDTH, mean_intervals, sums_by_unit
 from fosbury.metrics.match import match_boxes
 from fosbury.metrics.stature import TRUNK_SHARE, athletes, pixel_stature, times
 from fosbury.pose import Dataset, Person
@@ -102,7 +102,7 @@ def agreement(a: Dataset, b: Dataset, stature_mm: float) -> tuple[list[JointAgre
     near = pixels <= 0.1 * TRUNK_SHARE * height[:, None]
     rows, columns = np.nonzero(both)
     masks = np.column_stack([np.ones(len(rows), bool), columns[:, None] == np.arange(len(skeleton))])
-    ends = intervals(*sums_by_unit(number[rows], apart[rows, columns], masks))
+    ends = mean_intervals(*sums_by_unit(number[rows], apart[rows, columns], masks))
     one_only = (has_first ^ has_second).sum(axis=0)
     found = [_joint("all", both, apart, near, None, ends[0], int(one_only.sum()))]
     for joint, name in enumerate(skeleton.joints):
@@ -110,7 +110,7 @@ def agreement(a: Dataset, b: Dataset, stature_mm: float) -> tuple[list[JointAgre
         if only.any() or one_only[joint]:
             found.append(_joint(name, only, apart, near, spread, ends[joint + 1], int(one_only[joint])))
     units = len(np.unique(number[rows]))
-    few = [f"intervals are over {units} clips, which are few: they are too narrow"] if 1 < units < FEW else []
+    few = [f"intervals are over {units} clips, which are few: {WIDTH}"] if 1 < units < FEW else []
     return found, _left_out(a, b, paired, known) + few
 
 

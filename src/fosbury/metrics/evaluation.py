@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from fosbury.metrics.angles import angle_errors, jitter
-from fosbury.metrics.bootstrap import FEW, intervals, sums_by_unit
 from fosbury.metrics.calibration import cooled, fit_temperature, reliability
 from fosbury.metrics.error import capped_errors, swapped_joints
+from fosbury.metrics.intervals import FEW, WIDTH, mean_intervals, share_intervals, sums_by_unit
 from fosbury.metrics.match import match_boxes
 from fosbury.metrics.oks import oks_ap
 from fosbury.metrics.stature import TRUNK_SHARE, athletes, pixel_stature, times
@@ -131,7 +131,7 @@ class Evaluation:
     swapped : ndarray, shape (N,)
         1 on the wrong side, 0 not, NaN where it cannot be told.
     unit : ndarray of int, shape (N,)
-        What an interval draws anew: the clip (or group, or picture) of the frame; the frame where all are of one clip.
+        What an interval is over: the clip (or group, or picture) of the frame; the frame where all are of one clip.
     one_clip : bool
         Whether all frames are of one.
     kind : ndarray of str, shape (N,)
@@ -299,7 +299,7 @@ class Evaluation:
         }
 
     def intervals(self, masks: Sequence[np.ndarray]) -> list[dict[str, Any]]:
-        """95 % intervals of the figures of several groups of rows, from one bootstrap over units.
+        """95 % intervals of the figures of several groups of rows, over units.
 
         Parameters
         ----------
@@ -319,7 +319,8 @@ class Evaluation:
         parts = [(self.error_mm, rows), *((each, rows) for each in near)]
         parts += [(self.missed.astype(float), people), (self.swapped, rows), (self.unaided_mm, rows)]
         sums, counts = zip(*(sums_by_unit(self.unit, values, counted) for values, counted in parts), strict=True)
-        ends = intervals(np.hstack(sums), np.hstack(counts)).reshape(len(parts), len(masks), 2).swapaxes(0, 1)
+        shares = share_intervals(np.hstack(sums[1:]), np.hstack(counts[1:])).reshape(-1, len(masks), 2)
+        ends = np.concatenate([mean_intervals(sums[0], counts[0])[None], shares]).swapaxes(0, 1)
         units = np.count_nonzero(counts[0], axis=0)
         return [
             {
@@ -530,7 +531,7 @@ def _units(dataset: Dataset, frame: np.ndarray, arch: np.ndarray) -> tuple[np.nd
         return unit, [f"intervals are over the {len(frames)} frames of one clip: {said}"] if len(frames) > 1 else []
     for count, where in ((len(names), ""), (len(np.unique(unit[arch])), " of the arch")):
         if 0 < count < FEW:
-            return unit, [f"intervals{where} are over {count} clips, which are few: they are too narrow"]
+            return unit, [f"intervals{where} are over {count} clips, which are few: {WIDTH}"]
     return unit, []
 
 

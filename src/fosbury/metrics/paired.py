@@ -1,17 +1,18 @@
-"""Two models on the same frames: how far apart they are, where, and whether that can be told from chance."""
+"""Two models on the same frames: how far apart they are, where, and whether that is more than chance."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import norm
 
-from fosbury.metrics.bootstrap import LEVEL, Difference, differences, holm, sums_by_unit
 from fosbury.metrics.evaluation import Evaluation
+from fosbury.metrics.intervals import SURE, Difference, differences, holm, least_units, sums_by_unit
 
-SURE = 1 - LEVEL
+POWER = 0.8  # with which the frames that are asked for would show the difference, if it is as large as it seems
+ANOTHER_SEED = "one run a side: another seed may change this"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Verdict:
     frames, units : int
         How many frames the group has, of how many clips.
     before, after : float
-        Mean error of A and of B in mm-equivalents.
+        Mean error of A and of B in mm-equivalents, over the runs of each.
     difference : Difference
         B minus A in mm-equivalents: negative, B is better.
     p_holm : float
@@ -50,24 +51,43 @@ class Verdict:
         return self.difference.told and self.p_holm < SURE
 
     @property
-    def frames_needed(self) -> float:
-        """About how many frames, of as many more clips, would tell a difference of this size; infinite if it is 0.
+    def several_runs(self) -> bool:
+        """Whether more than one training a side was compared, so that the interval holds what a seed does."""
+        return self.difference.runs > 2
 
-        Enough to make an interval at the level of the corrected test as narrow as the difference (Holm's first step,
-        that is Bonferroni's), and to let the test reach its threshold at all: of n clips it cannot come below 2 / 2^n.
+    @property
+    def too_few_units(self) -> bool:
+        """Whether no result of so few clips could be significant, whatever the difference."""
+        return not self.several_runs and self.units < least_units(self.tests)
+
+    @property
+    def units_needed(self) -> float:
+        """How many clips would show the difference with a power of 80 %, if it truly is as large as it was measured.
+
+        The normal approximation for a t test, with Guenther's correction (1981, "Sample Size Formulas for Normal Theory
+        T Tests", The American Statistician 35:243), at the level of the corrected test (Holm's first step, that is
+        Bonferroni's). NaN where the difference is below its standard error: then not even its sign is known.
         """
-        corrected = (norm.isf(SURE / (2 * max(self.tests, 1))) / norm.isf(SURE / 2)) ** 2
-        least = np.log2(2 * max(self.tests, 1) / SURE) / max(self.units, 1)
-        return self.frames * max(self.difference.times_more * corrected, least, 1.0)
+        size, error = abs(self.difference.mean), self.difference.error
+        if not error <= size or size == 0:
+            return np.nan
+        level = norm.isf(SURE / (2 * max(self.tests, 1)))
+        spread = error * np.sqrt(self.units) / size
+        return float(max(((level + norm.ppf(POWER)) * spread) ** 2 + level**2 / 2, least_units(self.tests)))
+
+    @property
+    def frames_needed(self) -> float:
+        """About how many frames ``units_needed`` clips have, if they are as long as those at hand."""
+        return self.units_needed * self.frames / max(self.units, 1)
 
 
-def verdicts(a: Evaluation, b: Evaluation) -> list[Verdict]:
-    """Compare two evaluations: all joints, the arch, then every phase, trunk tilt, joint and visibility.
+def verdicts(a: Sequence[Evaluation], b: Sequence[Evaluation]) -> list[Verdict]:
+    """Compare two models: all joints, the arch, then every phase, trunk tilt, joint and visibility.
 
     Parameters
     ----------
-    a, b : Evaluation
-        Of two models on the same joints of the same frames.
+    a, b : sequence of Evaluation
+        Of one or several trainings of each model, all on the same joints of the same frames.
 
     Returns
     -------
@@ -79,37 +99,32 @@ def verdicts(a: Evaluation, b: Evaluation) -> list[Verdict]:
     ValueError
         If they are not of the same joints.
     """
-    if not (
-        np.array_equal(a.frame, b.frame) and np.array_equal(a.joint, b.joint) and np.array_equal(a.person, b.person)
-    ):
-        raise ValueError("the two evaluations were not measured on the same joints of the same frames")
-    groups = {"all": {"all": np.ones(len(a.joint), dtype=bool)}, **a.groups()}
+    first = a[0]
+    if not all(_same_joints(first, other) for other in (*a, *b)):
+        raise ValueError("the evaluations were not measured on the same joints of the same frames")
+    groups = {"all": {"all": np.ones(len(first.joint), dtype=bool)}, **first.groups()}
     keys = [(part, name) for part, masks in groups.items() for name in masks]
     rows = np.array([groups[part][name] for part, name in keys]).reshape(len(keys), -1).T
-    first, counts = sums_by_unit(a.unit, a.error_mm, rows)
-    second, _ = sums_by_unit(b.unit, b.error_mm, rows)
-    found = differences(first, second, counts)
-    if a.one_clip:
-        found = [replace(each, low=np.nan, high=np.nan, better=np.nan, p=np.nan, units=1) for each in found]
+    sums = [np.array([sums_by_unit(first.unit, run.error_mm, rows)[0] for run in side]) for side in (a, b)]
+    _, counts = sums_by_unit(first.unit, first.error_mm, rows)
+    found = differences(*sums, counts)
+    if first.one_clip:
+        found = [Difference(each.mean, np.nan, np.nan, np.nan, np.nan, 1, runs=each.runs) for each in found]
     raised = {part: _raised(part, keys, found) for part in groups}
+    errors = [np.mean([run.error_mm for run in side], axis=0) for side in (a, b)]
     result = []
     for column, ((part, name), difference) in enumerate(zip(keys, found, strict=True)):
         mask = rows[:, column]
         place = sum(key[0] == part for key in keys[:column])
-        result.append(
-            Verdict(
-                part,
-                name,
-                len(np.unique(a.frame[mask])),
-                difference.units,
-                float(a.error_mm[mask].mean()) if mask.any() else np.nan,
-                float(b.error_mm[mask].mean()) if mask.any() else np.nan,
-                difference,
-                float(raised[part][place]),
-                int(np.isfinite(raised[part]).sum()),
-            )
-        )
+        before, after = (float(each[mask].mean()) if mask.any() else np.nan for each in errors)
+        frames, tests = len(np.unique(first.frame[mask])), int(np.isfinite(raised[part]).sum())
+        p = float(raised[part][place])
+        result.append(Verdict(part, name, frames, difference.units, before, after, difference, p, tests))
     return result
+
+
+def _same_joints(a: Evaluation, b: Evaluation) -> bool:
+    return np.array_equal(a.frame, b.frame) and np.array_equal(a.joint, b.joint) and np.array_equal(a.person, b.person)
 
 
 def _raised(part: str, keys: Sequence[tuple[str, str]], found: Sequence[Difference]) -> np.ndarray:
@@ -117,7 +132,7 @@ def _raised(part: str, keys: Sequence[tuple[str, str]], found: Sequence[Differen
 
 
 def sentence(verdict: Verdict, a: str = "A", b: str = "B") -> str:
-    """What a person is told of one verdict.
+    """What a person is to know of one verdict.
 
     Parameters
     ----------
@@ -127,22 +142,40 @@ def sentence(verdict: Verdict, a: str = "A", b: str = "B") -> str:
     """
     difference, over = verdict.difference, f"{verdict.frames} frames of {verdict.units} clips"
     if verdict.units < 2:
-        return f"{b} against {a}: one clip alone tells nothing of another ({verdict.frames} frames)"
+        return f"{b} against {a}: one clip alone says nothing of another ({verdict.frames} frames)"
+    if verdict.several_runs:
+        these, lacking = f"over {difference.runs} runs", "frames or runs"
+        seed = f"{100 * difference.runs_share:.0f} % of the variance lies between runs"
+    else:
+        these, lacking, seed = "of these two trained models", "frames", ANOTHER_SEED
     size = f"{difference.mean:+.1f} mm [{difference.low:+.1f}, {difference.high:+.1f}]"
-    sure = f"probability that {b} is better {difference.better:.2f}, p {verdict.p_holm:.3g}, {over}"
+    sure = f"confidence that {b} is better {difference.better:.2f}, p {verdict.p_holm:.3g}, {over}"
     if verdict.told:
         word = "better" if difference.mean < 0 else "worse"
-        return f"{b} is {word} than {a}: {size}; {sure}"
-    if difference.mean == 0:
-        return f"no difference between {b} and {a}: {size}; {over}"
-    said = f"not enough frames to tell {b} from {a}: {size}; {sure}"
-    if verdict.frames_needed <= verdict.frames:  # the interval would tell, the test does not
-        return said
-    return f"{said}; about {_rounded_up(verdict.frames_needed)} frames, of as many more clips, would be"
+        return f"{these}, {b} is {word} than {a}: {size}; {sure}; {seed}"
+    if difference.mean == 0 and difference.error == 0:
+        return f"{these}, no difference between {b} and {a}: {over}; {seed}"
+    if verdict.too_few_units:
+        looked = f" with {verdict.tests} groups looked at" if verdict.tests > 1 else ""
+        least = f"no result of fewer than {least_units(verdict.tests)} clips can be significant{looked}"
+        return f"{b} against {a} cannot be told with {verdict.units} clips: {size}, {over}; {least}; {seed}"
+    return f"not enough {lacking} to tell {b} from {a}: {size}; {sure}; {seed}{_needed(verdict)}"
+
+
+def _needed(verdict: Verdict) -> str:
+    """What is to be said of how many frames would be enough."""
+    if verdict.several_runs:
+        return "; more runs and more clips would narrow it"
+    if np.isnan(verdict.units_needed):
+        return "; the difference is within its standard error, so that no number of frames can be named"
+    if verdict.units_needed <= verdict.units:
+        return ""
+    return (
+        f"; if the true difference is this large, about {_rounded_up(verdict.frames_needed)} frames of "
+        f"{_rounded_up(verdict.units_needed)} clips would show it with a power of {100 * POWER:.0f} %"
+    )
 
 
 def _rounded_up(count: float) -> str:
-    if not np.isfinite(count) or count > 1e6:
-        return "more than a million"
     step = 10 ** max(0, int(np.log10(max(count, 1))) - 1)
     return str(int(np.ceil(count / step) * step))

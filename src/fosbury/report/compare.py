@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,41 +13,55 @@ from fosbury.errors import BadInput
 from fosbury.metrics.evaluation import Evaluation, evaluate
 from fosbury.metrics.paired import Verdict, verdicts
 from fosbury.pose import Dataset, Frame
-from fosbury.report.compare_sides import Side
+from fosbury.report.compare_pairing import pair
+from fosbury.report.compare_sides import Run, Side
 
 CHANGED = 5  # frames that are named, on each side
-UNTOLD = ("conf_digest",)  # a digest of what the other parameters say
+UNTOLD = ("conf_digest", "experiment")  # digest and name of what the other parameters say
+SEED = "seed"
+SETTINGS = {"data.stature_mm": (500.0, 3000.0), "evaluate.cap": (0.0, 1.0)}  # least and most of what measures
+SKELETON = ("skeleton.sigmas", "skeleton.limbs", "skeleton.pairs", "skeleton.trunk")  # what else measures
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Revisions on the same test frames, the first being what the others are compared with.
+    """Sides on the same test frames, the first being what the others are compared with.
 
     Attributes
     ----------
     names : tuple of str
+        Of the sides.
+    runs : tuple of tuple of str
+        Names of the runs of each side.
     params : dict of str to list
-        Parameters that differ, with the value of each revision (None where it has none).
+        Parameters that differ, with the value of each run, side after side (None where it has none).
     test : Dataset
-    evaluations : tuple of Evaluation
+    evaluations : tuple of tuple of Evaluation
+        Of each side the evaluations of its runs.
     verdicts : dict of str to list of Verdict
-        For each revision but the first.
+        For each side but the first.
     notes : tuple of str
     """
 
     names: tuple[str, ...]
+    runs: tuple[tuple[str, ...], ...]
     params: dict[str, list[Any]]
     test: Dataset
-    evaluations: tuple[Evaluation, ...]
+    evaluations: tuple[tuple[Evaluation, ...], ...]
     verdicts: dict[str, list[Verdict]]
     notes: tuple[str, ...]
 
+    def side(self, name: str) -> tuple[Evaluation, ...]:
+        """Evaluations of the runs of a side."""
+        return self.evaluations[self.names.index(name)]
+
     def changed_frames(self, name: str) -> list[tuple[Frame, float, float]]:
-        """Frames whose mean error in mm-equivalents moved most against the first revision: those that gained most, then
+        """Frames whose mean error in mm-equivalents moved most against the first side: those that gained most, then
         those that lost most, with both errors."""
-        first, other = self.evaluations[0], self.evaluations[self.names.index(name)]
-        frames, before = first.frame_errors()
-        _, after = other.frame_errors()
+        frames, _ = self.evaluations[0][0].frame_errors()
+        before, after = (
+            np.mean([run.frame_errors()[1] for run in side], axis=0) for side in (self.evaluations[0], self.side(name))
+        )
         order = np.argsort(after - before, kind="stable")
         gained = [place for place in order[:CHANGED] if after[place] < before[place]]
         lost = [place for place in order[::-1][:CHANGED] if after[place] > before[place]]
@@ -62,7 +76,7 @@ def compare(sides: Sequence[Side], common: bool = False) -> Comparison:
     sides : sequence of Side
         At least two; the first is what the others are compared with.
     common : bool
-        Take the frames that all have, where they were tested on different ones.
+        Leave out the frames that not all have with the same labels, and those that one was trained on.
 
     Returns
     -------
@@ -71,60 +85,82 @@ def compare(sides: Sequence[Side], common: bool = False) -> Comparison:
     Raises
     ------
     BadInput
-        If they were tested on different frames or joints.
+        If they were tested on different frames, labels or joints, one was trained on a test frame, or one has no sound
+        stature or cap.
     """
-    first = sides[0]
-    for side in sides[1:]:
-        if side.test.skeleton.joints != first.test.skeleton.joints:
-            raise BadInput(side.name, f"has other joints than {first.name}", "compare runs of one skeleton")
-    labels = [{frame.file_name: _label(frame) for frame in side.test.frames} for side in sides]
-    shared = {name for name, label in labels[0].items() if all(other.get(name) == label for other in labels[1:])}
-    notes = []
-    if any(len(own) != len(shared) for own in labels):
-        for side, own in zip(sides[1:], labels[1:], strict=True):
-            if not common and own != labels[0]:
-                counts = f"{len(first.test)} and {len(side.test)}, {len(shared)} of them common to all"
-                mend = "give '--common' to compare on these" if shared else "test them on the same frames"
-                raise BadInput(side.name, f"was tested on other frames ({counts})", mend)
-        if not shared:
-            raise BadInput(first.name, "shares no test frame with the others", "test them on the same frames")
-        notes.append(f"compared on the {len(shared)} frames that all were tested on, of {len(first.test)}")
-    test = first.test.where([frame.file_name in shared for frame in first.test.frames])
-    poses = []
-    for side in sides:
-        place = {name: index for index, name in enumerate(side.predictions.files)}
-        (found,) = side.predictions.models.values()
-        poses.append([found[place[frame.file_name]] for frame in test.frames])
+    runs = list(chain.from_iterable(side.runs for side in sides))
+    for run in runs:
+        _check_settings(run)
+    test, notes = pair(runs, common)
+    poses = [_poses(run, test) for run in runs]
     known = np.ones(len(test.skeleton), dtype=bool)
     for found in poses:
         there = [np.isfinite(pose.keypoints).all(axis=1) for frame in found for pose in frame]
         known &= np.any(there, axis=0) if there else True
-    settings = {name: first.params.get(name) for name in ("data.stature_mm", "evaluate.cap")}
-    measured = [evaluate(test, found, settings["data.stature_mm"], settings["evaluate.cap"], known) for found in poses]
-    names = tuple(side.name for side in sides)
+    stature, cap = (runs[0].params[name] for name in SETTINGS)
+    measured = iter([evaluate(test, found, stature, cap, known) for found in poses])
+    evaluations = tuple(tuple(next(measured) for _ in side.runs) for side in sides)
     return Comparison(
-        names,
-        _differing([side.params for side in sides]),
+        tuple(side.name for side in sides),
+        tuple(tuple(run.name for run in side.runs) for side in sides),
+        _differing([run.params for run in runs]),
         test,
-        tuple(measured),
-        {name: verdicts(measured[0], own) for name, own in zip(names[1:], measured[1:], strict=True)},
-        (*notes, *_told_boxes(sides), *measured[0].notes),
+        evaluations,
+        {side.name: verdicts(evaluations[0], own) for side, own in zip(sides[1:], evaluations[1:], strict=True)},
+        (*notes, *_seed_notes(sides), *_applied(runs), *_told_boxes(runs), *evaluations[0][0].notes),
     )
 
 
-def _told_boxes(sides: Sequence[Side]) -> list[str]:
+def _check_settings(run: Run) -> None:
+    for name, (least, most) in SETTINGS.items():
+        value = run.params.get(name)
+        sound = isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most and value > 0
+        if not sound:
+            problem = f"its {name} is {'absent' if value is None else repr(value)}"
+            raise BadInput(run.name, problem, f"set a number from {least:g} to {most:g} there and run 'dvc repro'")
+
+
+def _poses(run: Run, test: Dataset) -> list[Any]:
+    place = {name: index for index, name in enumerate(run.predictions.files)}
+    (found,) = run.predictions.models.values()
+    return [found[place[frame.file_name]] for frame in test.frames]
+
+
+def _applied(runs: Sequence[Run]) -> list[str]:
+    """What is to be said of settings of the measure that differ: which were applied to all."""
+    first, differing = runs[0].name, _differing([run.params for run in runs])
+    notes = []
+    for name in SETTINGS:
+        if name in differing:
+            values = ", ".join(f"{run.name} {value}" for run, value in zip(runs, differing[name], strict=True))
+            notes.append(f"{name} differs ({values}): all are measured with that of {first}")
+    parts = [part for part in SKELETON if any(name.startswith(part) for name in differing)]
+    return notes + [f"{part} differ: all are measured with those of {first}" for part in parts]
+
+
+def _seed_notes(sides: Sequence[Side]) -> list[str]:
+    """What is to be said of trainings that differ in their seed alone, and of runs of a side that differ in more."""
+    notes = []
+    for side in sides:
+        more = sorted(_differing([run.params for run in side.runs]).keys() - {SEED})
+        if more:
+            notes.append(f"the runs of {side.name} differ in {', '.join(more)}, not in their seed alone")
+    first = sides[0]
+    for side in sides[1:]:
+        between = _differing([first.runs[0].params, side.runs[0].params])
+        if between.keys() == {SEED}:
+            notes.append(f"{side.name} and {first.name} differ in their seed alone: any difference is what a seed does")
+    return notes
+
+
+def _told_boxes(runs: Sequence[Run]) -> list[str]:
     """What is to be said where a model did not look for people by itself."""
-    told = {side.name: side.params.get("model.boxes") for side in sides}
+    told = {run.name: run.params.get("model.boxes") for run in runs}
     labels = [name for name, source in told.items() if source == "labels"]
     others = [f"{name} looked by {source}" for name, source in told.items() if source not in (None, "labels")]
     if labels:
         others.append(f"{', '.join(labels)} looked at the labelled boxes, so that nobody could be missed")
     return others
-
-
-def _label(frame: Frame) -> str:
-    people = [(person.keypoints.round(3).tolist(), person.visibility.tolist()) for person in frame.people]
-    return json.dumps([frame.width, frame.height, frame.unit, people])
 
 
 def _differing(params: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:

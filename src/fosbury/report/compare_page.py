@@ -5,8 +5,9 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,21 @@ from fosbury.report.table import VERDICT, kind_rows, rendered, verdict_cells
 
 PARTS = {"by_phase": "phase", "by_tilt": "trunk tilt", "by_joint": "joint", "by_visibility": "visibility"}
 READ = (
-    "Errors are mm-equivalents; a difference below 0 means that the revision is better than the first one. Square "
-    "brackets: 95 % interval of a bootstrap over clips. p: of exchanging the two clip by clip, raised for the number "
-    "of rows of a table (Holm): with n clips and k rows it cannot come below 2k / 2^n. A row is told only where the "
-    "interval leaves 0 out and p is below 0.05. ECE: expected calibration error, how far the confidence in a joint is "
-    "from the share of such joints that are right."
+    "Errors are mm-equivalents; below 0, a difference means that the side is better than the first one. Square "
+    "brackets: 95 % interval over clips, by Student's t: on the logarithm of an error, on the logit of a share, on a "
+    "difference as it is. P(better): level of the one-sided interval that ends at 0; of two equal models it is 0.95 or "
+    "more, or 0.05 or less, in one comparison of ten. p: of exchanging the two clip by clip, raised for the number of "
+    "rows of a table (Holm): with n clips and k rows it cannot come below 2k / 2^n, and where that is 0.05 or more the "
+    "table says how many clips it takes. A row is told only where the interval leaves 0 out and p is below 0.05. ECE: "
+    "expected calibration error, how far the confidence in a joint is from the share of such joints that are right."
+)
+ONE_RUN = (
+    "One training of a side is one draw of its seed: what is said holds for these two trained models, and another seed "
+    "may change it. Several runs a side, as in A1,A2,A3 B1,B2,B3, account for it."
+)
+SEVERAL_RUNS = (
+    "With several runs a side, the interval and p are of Student's t with runs and clips as crossed random effects: "
+    "what another seed and what other clips would change. Errors are means over the runs of a side."
 )
 WIDEST = 1000  # a table of text is as wide as it needs; a terminal breaks what is longer than itself
 MARKS = re.compile(r"([\\`*_\[\]()!<>@#|~])")
@@ -50,41 +61,55 @@ class Section:
 def sections(comparison: Comparison) -> list[Section]:
     """What is to be said of a comparison, in order."""
     first, names = comparison.names[0], comparison.names
+    runs = tuple(chain.from_iterable(comparison.runs))
     found = [
         Section(f"{' against '.join((', '.join(names[1:]), first))}", (*_headlines(comparison), *comparison.notes))
     ]
     rows = [(name, *(_value(value) for value in values)) for name, values in comparison.params.items()]
     if rows:
-        found.append(Section("Parameters that differ", (), ("parameter", *names), tuple(rows)))
+        found.append(Section("Parameters that differ", (), ("parameter", *runs), tuple(rows)))
     else:
         found.append(Section("Parameters that differ", ("none",)))
-    figures = tuple(_figures(name, own) for name, own in zip(names, comparison.evaluations, strict=True))
+    figures = tuple(chain.from_iterable(map(_side_figures, names, comparison.runs, comparison.evaluations)))
     head = ("", "arch mm", "upright mm", "all mm", "arch PCK@0.1", "arch missed", "arch swapped", "arch ECE", "OKS-AP")
     found.append(Section("Figures", (), head, figures))
     for name, verdicts in comparison.verdicts.items():
         for part, title in PARTS.items():
             own = [verdict for verdict in verdicts if verdict.part == part]
-            head = (title, "frames", "clips", first, name, *VERDICT)
+            head = (title, "frames", "clips", _mean_of(comparison, first), _mean_of(comparison, name), *VERDICT)
             if own:
                 found.append(Section(f"{name} against {first}, by {title}", (), head, tuple(map(_row, own))))
         found.append(_kinds(comparison, name))
         changed = comparison.changed_frames(name)
         rows = [(f.file_name, f.phase or "-", f"{a:.0f}", f"{b:.0f}", f"{b - a:+.0f}") for f, a, b in changed]
-        head = ("frame", "phase", first, name, "difference")
+        head = ("frame", "phase", _mean_of(comparison, first), _mean_of(comparison, name), "difference")
         if rows:
             found.append(Section(f"Frames that changed most, {name} against {first}", (), head, tuple(rows)))
-    return [*found, Section("How to read this", (READ,))]
+    several = any(len(own) > 1 for own in comparison.runs)
+    return [*found, Section("How to read this", (READ, SEVERAL_RUNS if several else ONE_RUN))]
+
+
+def _mean_of(comparison: Comparison, name: str) -> str:
+    count = len(comparison.side(name))
+    return name if count == 1 else f"{name}, mean of {count}"
 
 
 def _kinds(comparison: Comparison, name: str) -> Section:
     """What kinds of mistakes the arch (or, without one, every frame) has, and what each costs."""
-    first, other = comparison.evaluations[0], comparison.evaluations[comparison.names.index(name)]
-    rows = first.phase == "arch"
+    sides = (comparison.evaluations[0], comparison.side(name))
+    rows = sides[0][0].phase == "arch"
     where, rows = ("arch", rows) if rows.any() else ("all frames", np.ones(len(rows), dtype=bool))
-    a, b = first.kinds(rows), other.kinds(rows)
+    a, b = (_mean_kinds([run.kinds(rows) for run in side]) for side in sides)
     head = (where, f"{comparison.names[0]}, share", "mm", f"{name}, share", "mm")
     title = f"Kinds of mistakes, {name} against {comparison.names[0]}"
     return Section(title, (), head, tuple(kind_rows((a, b))))
+
+
+def _mean_kinds(kinds: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
+    """Shares and costs of each kind of mistake, averaged over runs."""
+    return {
+        kind: {part: float(np.mean([own[kind][part] for own in kinds])) for part in kinds[0][kind]} for kind in kinds[0]
+    }
 
 
 def _headlines(comparison: Comparison) -> list[str]:
@@ -97,19 +122,40 @@ def _headlines(comparison: Comparison) -> list[str]:
     return said
 
 
+def _side_figures(name: str, runs: Sequence[str], evaluations: Sequence[Evaluation]) -> list[tuple[str, ...]]:
+    """A row for each run of a side and, of several, one of their means and, in round brackets, their range."""
+    rows = [_figures(run, own) for run, own in zip(runs, evaluations, strict=True)]
+    if len(rows) > 1:
+        columns = zip(*([value for value, _, _ in cells] for cells in map(_cells, evaluations)), strict=True)
+        digits = [digits for _, _, digits in _cells(evaluations[0])]
+        rows.append((f"{name}, mean and range", *map(_ranged, columns, digits)))
+    return rows
+
+
 def _figures(name: str, evaluation: Evaluation) -> tuple[str, ...]:
+    return (name, *(_ended(value, ends, digits) for value, ends, digits in _cells(evaluation)))
+
+
+def _cells(evaluation: Evaluation) -> list[tuple[float, Sequence[float] | None, int]]:
+    """Of each column under *Figures*: the value (NaN where it has none), its interval, and how many digits it has."""
     arch, upright = evaluation.phase == "arch", np.isin(evaluation.phase, UPRIGHT)
     masks = [arch, upright, np.ones(len(arch), dtype=bool)]
     ends = evaluation.intervals(masks)
     figures = [evaluation.figures(mask) for mask in masks]
-    errors = [_ended(own.error_mm, end["error_mm"], 1) for own, end in zip(figures, ends, strict=True)]
-    shares = [
-        _ended(figures[0].pck[0.1], ends[0]["pck"]["0.1"], 3),
-        _ended(figures[0].missed, ends[0]["missed"], 3),
-        _ended(figures[0].swapped, ends[0]["swapped"], 3),
-    ]
     others = (evaluation.reliability(arch)["ece"], evaluation.oks_ap)
-    return (name, *errors, *shares, *("-" if each is None else f"{each:.3f}" for each in others))
+    return [
+        *((own.error_mm, end["error_mm"], 1) for own, end in zip(figures, ends, strict=True)),
+        (figures[0].pck[0.1], ends[0]["pck"]["0.1"], 3),
+        (figures[0].missed, ends[0]["missed"], 3),
+        (figures[0].swapped, ends[0]["swapped"], 3),
+        *((np.nan if each is None else each, None, 3) for each in others),
+    ]
+
+
+def _ranged(values: Sequence[float], digits: int) -> str:
+    if not np.isfinite(values).all():
+        return "-"
+    return f"{np.mean(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
 def _ended(value: float, ends: Sequence[float] | None, digits: int) -> str:

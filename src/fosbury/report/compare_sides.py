@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import dvc.api
+import numpy as np
 import yaml
 from dvc.exceptions import DvcException, NotDvcRepoError
 from dvc.scm import RevError, SCMError
@@ -18,17 +19,18 @@ from fosbury.errors import BadInput
 from fosbury.formats.coco import read_coco
 from fosbury.formats.predictions import Predictions, read_predictions
 from fosbury.pose import Dataset
+from fosbury.report.compare_training import Training, training_of
 from fosbury.skeleton import Skeleton
 
 WORKSPACE = "workspace"
-TUNED = "finetuned"
+BASELINE, TUNED = "baseline", "finetuned"
 LABELS = "data/dataset/test.json"
-PREDICTIONS = {"metrics/predictions.npz": ("baseline", TUNED), "metrics/export_predictions.npz": ("onnx", "coreml")}
+PREDICTIONS = {"metrics/predictions.npz": (BASELINE, TUNED), "metrics/export_predictions.npz": ("onnx", "coreml")}
 MODELS = tuple(model for models in PREDICTIONS.values() for model in models)
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
+class Run:
     """One model of one revision.
 
     Attributes
@@ -40,15 +42,68 @@ class Side:
     test : Dataset
     predictions : Predictions
         Of this model only.
+    training : Training
     """
 
     name: str
     params: dict[str, Any]
     test: Dataset
     predictions: Predictions
+    training: Training
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """What is compared: one run, or several trainings of one kind.
+
+    Attributes
+    ----------
+    name : str
+        As it was asked for: ``main``, or ``s0,s1,s2``.
+    runs : tuple of Run
+    """
+
+    name: str
+    runs: tuple[Run, ...]
 
 
 def load_side(asked: str, repository: Path = Path()) -> Side:
+    """Read one side of a comparison.
+
+    Parameters
+    ----------
+    asked : str
+        What ``load_run`` takes, or several such, separated by commas.
+    repository : Path
+
+    Raises
+    ------
+    BadInput
+        As ``load_run``; also if two runs of the side are one and the same.
+    """
+    runs = tuple(load_run(each, repository) for each in asked.split(","))
+    for place, run in enumerate(runs):
+        for other in runs[:place]:
+            if _same_predictions(run.predictions, other.predictions):
+                problem = f"{run.name} and {other.name} predict the same to the last digit"
+                raise BadInput(asked, problem, "name trainings that differ in their seed")
+    return Side(asked, runs)
+
+
+def _same_predictions(a: Predictions, b: Predictions) -> bool:
+    ((first,), (second,)) = (own.models.values() for own in (a, b))
+    return (
+        a.files == b.files
+        and [len(poses) for poses in first] == [len(poses) for poses in second]
+        and all(
+            np.array_equal(pose.keypoints, other.keypoints, equal_nan=True)
+            for poses, others in zip(first, second, strict=True)
+            for pose, other in zip(poses, others, strict=True)
+        )
+    )
+
+
+def load_run(asked: str, repository: Path = Path()) -> Run:
     """Read what one revision measured.
 
     Parameters
@@ -88,7 +143,10 @@ def load_side(asked: str, repository: Path = Path()) -> Side:
     if not belongs or model not in predictions.models:
         raise BadInput(f"{path} of {revision}", "does not belong to its labels", "run 'dvc repro' there again")
     own = replace(predictions, models={model: predictions.models[model]})
-    return Side(asked, flat(params), test, own)
+    training = training_of(
+        revision, tuned=model != BASELINE, read=lambda path, at: _read(path, at, repository), repository=repository
+    )
+    return Run(asked, flat(params), test, own, training)
 
 
 def _read(path: str, revision: str, repository: Path) -> bytes:

@@ -111,7 +111,7 @@ def page(run: Run, root: Path) -> str:
     """
     figures = {name: own.to_json() for name, own in run.evaluations.items()}
     both = {name: figures[name] for name in ("baseline", "finetuned")}
-    found = verdicts(run.evaluations["baseline"], run.evaluations["finetuned"])
+    found = verdicts([run.evaluations["baseline"]], [run.evaluations["finetuned"]])
     arch = next((each for each in found if each.name == "arch"), found[0])
     notes = dict.fromkeys([*run.notes, *(note for own in run.evaluations.values() for note in own.notes)])
     parts = [
@@ -222,7 +222,7 @@ def _verdict_table(found: Sequence[Any]) -> str:
         if each.part not in ("all", "by_phase", "by_joint") or each.units < 2:
             continue
         rows.append((each.name, each.frames, *verdict_cells(each)))
-    return _table(("", "frames", *VERDICT), rows) if rows else "<p>One clip tells nothing of another.</p>"
+    return _table(("", "frames", *VERDICT), rows) if rows else "<p>One clip says nothing of another.</p>"
 
 
 def _kinds(figures: Mapping[str, Mapping[str, Any]], phase: str) -> str:

@@ -23,6 +23,7 @@ from rich.table import Table
 from fosbury.errors import BadInput
 from fosbury.files import write_text
 from fosbury.metrics.agreement import JointAgreement
+from fosbury.metrics.intervals import least_units
 from fosbury.metrics.paired import Verdict
 from fosbury.metrics.taxonomy import MEANING
 
@@ -130,6 +131,8 @@ def verdict_cells(verdict: Verdict) -> tuple[str, ...]:
         return (f"{difference.mean:+.1f}", "-", "-", "one clip")
     size = f"{difference.mean:+.1f} [{difference.low:+.1f}, {difference.high:+.1f}]"
     told = ("better" if difference.mean < 0 else "worse") if verdict.told else "no"
+    if verdict.too_few_units:
+        told = f"needs {least_units(verdict.tests)} clips"
     return (size, f"{difference.better:.2f}", f"{verdict.p_holm:.3g}", told)
 
 
@@ -251,8 +254,8 @@ def table_page(evaluations: Mapping[str, Mapping[str, Any]], seeds: str | None =
     text += f"\n{seeds}.\n" if seeds else ""
     text += (
         "\nMean error of all labelled joints in mm-equivalents (error in pixels / stature in pixels x stature), each "
-        "capped; a missed athlete costs the cap for every joint. In square brackets its 95 % interval, from a "
-        "bootstrap over clips; in round ones the change against the first model. "
+        "capped; a missed athlete costs the cap for every joint. In square brackets its 95 % interval over "
+        "clips; in round ones the change against the first model. "
         "PCK@0.1: share of joints within a tenth of the trunk's length.\n"
         "The labelled box says who of the people found is the athlete. Rows called *unaided* do without: of each frame "
         "the person of the highest score is kept, as an app does, and where this is not the athlete the cap is "
