@@ -412,7 +412,9 @@ def test_intervals_are_over_clips():
     written = evaluation.to_json()
     low, high = written["ci"]["error_mm"]
     assert low < written["error_mm"] < high and written["ci"]["units"] == 5
-    assert low >= evaluation.error_mm.min() and high <= evaluation.error_mm.max()
+    # Clips of 18.5, 37, 55.5, 37 and 37 mm: standard error 18.5 / sqrt(10); t of four degrees of freedom is 2.776.
+    reach = 2.776445 * 18.5 / np.sqrt(10) / 37
+    assert (low, high) == pytest.approx((37 * np.exp(-reach), 37 * np.exp(reach)), abs=0.01)
     more = evaluate(*clips_of({"a": 2.0, "b": 4.0, "c": 6.0, "d": 4.0, "e": 4.0}, frames=40), ap=False).to_json()
     assert more["ci"]["error_mm"] == written["ci"]["error_mm"]  # more frames of the same clips tell nothing more
     assert written["by_phase"].popitem()[1]["ci"]["error_mm"] == [low, high]
@@ -430,7 +432,9 @@ def test_missed_people_are_counted_once_in_an_interval():
     dataset, poses = clips_of({"a": 2.0, "b": 2.0, "c": 2.0, "d": 2.0, "e": 2.0})
     poses[0] = []
     ends = evaluate(dataset, poses, ap=False).to_json()["ci"]["missed"]
-    assert ends[0] == 0.0 and 0 < ends[1] <= 0.25
+    # One of four people in one of five clips: 0.05, standard error 0.05, over 0.05 x 0.95 on the logit.
+    reach = 2.776445 / 0.95
+    assert ends == pytest.approx([1 / (1 + 19 * np.exp(reach)), 1 / (1 + 19 * np.exp(-reach))], abs=1e-3)
 
 
 def test_nothing_to_measure_is_said_without_nan():

@@ -11,14 +11,15 @@ from fosbury.errors import BadInput
 from fosbury.formats.predictions import Predictions
 from fosbury.metrics.evaluation import Evaluation, evaluate
 from fosbury.pose import Dataset, Frame, Person, Pose
-from fosbury.report.compare_sides import Side
+from fosbury.report.compare_sides import Run
+from fosbury.report.compare_training import Training
 from fosbury.report.seeds import recorded_spread, seed_spread, settings_digest, to_json
 from fosbury.report.table import table_page, write_json
 
 SETTINGS = {"seed": 0, "conf_digest": "a", "data.stature_mm": 1000, "evaluate.cap": 0.5, "train.lr0": 0.1}
 
 
-def side(skeleton, seed: int, pixels: float, **other) -> Side:
+def side(skeleton, seed: int, pixels: float, **other) -> Run:
     """One athlete, 1000 px and 1000 mm tall: the upper arm is 186 px long; every joint is off by so many pixels."""
     points = np.full((len(skeleton), 2), 300.0)
     points[skeleton.joints.index("left_elbow")] += (186, 0)
@@ -31,11 +32,11 @@ def side(skeleton, seed: int, pixels: float, **other) -> Side:
     test = Dataset(skeleton, frames)
     files = tuple(frame.file_name for frame in frames)
     predictions = Predictions(skeleton.joints, files, {"finetuned": off})
-    return Side(f"seed{seed}", {**SETTINGS, "seed": seed, **other}, test, predictions)
+    return Run(f"seed{seed}", {**SETTINGS, "seed": seed, **other}, test, predictions, Training())
 
 
 @pytest.fixture
-def three(skeletons) -> list[Side]:
+def three(skeletons) -> list[Run]:
     return [side(skeletons["coco17"], seed, pixels) for seed, pixels in ((0, 10.0), (1, 20.0), (2, 60.0))]
 
 

@@ -409,11 +409,11 @@ def seeds(
     Example: `for s in 1 2 3 4; do dvc exp run --temp -n seed$s -S seed=$s evaluate; done`, then
     `fosbury seeds workspace seed1 seed2 seed3 seed4 --json metrics/seeds.json`
     """
-    from fosbury.report.compare_sides import load_side
+    from fosbury.report.compare_sides import load_run
     from fosbury.report.seeds import seed_spread, to_json
     from fosbury.report.table import write_json
 
-    spread = seed_spread([load_side(each) for each in revisions])
+    spread = seed_spread([load_run(each) for each in revisions])
     for seed, arch, upright in zip(spread.seeds, spread.arch_error_mm, spread.upright_error_mm, strict=True):
         typer.echo(f"seed {seed}: arch {arch:.1f} mm, upright {upright:.1f} mm")
     typer.echo(spread.sentence())

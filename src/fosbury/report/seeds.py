@@ -13,7 +13,7 @@ import numpy as np
 
 from fosbury.errors import BadInput
 from fosbury.metrics.evaluation import UPRIGHT, evaluate
-from fosbury.report.compare_sides import Side
+from fosbury.report.compare_sides import Run
 from fosbury.report.table import read_json
 
 VARYING = ("seed", "conf_digest")
@@ -59,12 +59,12 @@ def settings_digest(params: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def seed_spread(sides: Sequence[Side]) -> SeedSpread:
+def seed_spread(runs: Sequence[Run]) -> SeedSpread:
     """Measure trainings that differ in their seed alone.
 
     Parameters
     ----------
-    sides : sequence of Side
+    runs : sequence of Run
         The fine-tuned models of at least two runs.
 
     Raises
@@ -72,28 +72,28 @@ def seed_spread(sides: Sequence[Side]) -> SeedSpread:
     BadInput
         If there are fewer than two, two have one seed, or they differ in another parameter or in their test frames.
     """
-    if len(sides) < 2:
+    if len(runs) < 2:
         raise BadInput("fosbury seeds", "was given fewer than two runs", "name runs with different seeds")
-    first = sides[0]
-    seeds = [side.params.get("seed") for side in sides]
+    first = runs[0]
+    seeds = [run.params.get("seed") for run in runs]
     if len(set(seeds)) < len(seeds):
         raise BadInput("fosbury seeds", f"was given one seed twice ({seeds})", "name one run of each seed")
-    for side in sides[1:]:
+    for run in runs[1:]:
         differing = sorted(
             name
-            for name in (first.params.keys() | side.params.keys()) - set(VARYING)
-            if first.params.get(name) != side.params.get(name)
+            for name in (first.params.keys() | run.params.keys()) - set(VARYING)
+            if first.params.get(name) != run.params.get(name)
         )
         if differing:
             hint = "name runs that differ in 'seed' alone"
-            raise BadInput(side.name, f"differs from {first.name} in {', '.join(differing)}", hint)
-        if [frame.file_name for frame in side.test.frames] != [frame.file_name for frame in first.test.frames]:
-            raise BadInput(side.name, f"was tested on other frames than {first.name}", "give both the same data")
+            raise BadInput(run.name, f"differs from {first.name} in {', '.join(differing)}", hint)
+        if [frame.file_name for frame in run.test.frames] != [frame.file_name for frame in first.test.frames]:
+            raise BadInput(run.name, f"was tested on other frames than {first.name}", "give both the same data")
     evaluations = []
-    for side in sides:
-        (poses,) = side.predictions.models.values()
-        settings = side.params["data.stature_mm"], side.params["evaluate.cap"]
-        evaluations.append(evaluate(side.test, poses, *settings, ap=False))
+    for run in runs:
+        (poses,) = run.predictions.models.values()
+        settings = run.params["data.stature_mm"], run.params["evaluate.cap"]
+        evaluations.append(evaluate(run.test, poses, *settings, ap=False))
     arch = [each.figures(each.phase == "arch").error_mm for each in evaluations]
     if not np.isfinite(arch).all():
         raise BadInput(first.name, "has no test frame of the arch", "label phases, or test on other clips")
