@@ -349,7 +349,7 @@ def test_evaluate_takes_a_set_as_it_lies_with_its_clips_and_phases(repository, c
         assert result.exit_code == 0, result.output
         figures = json.loads(Path("out.json").read_text())
         assert figures["frames"] == 2 and figures["error_mm"] == 0
-        assert set(figures["by_phase"]) == ({"arch", "landing"} if clips else {"approach"})
+        assert set(figures["by_phase"]) == ({"arch", "landing"} if clips else {"unlabelled"})
     assert sorted(folder.rglob("*")) == before
     shutil.copy(folder / "annotations.json", repository / "labels.json")
     assert "--images" in refused("evaluate", "--model", "exact.pt", "--annotations", "labels.json")

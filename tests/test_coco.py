@@ -540,12 +540,12 @@ def test_sound_real_files(shared, labels, images, frames, people, joints, notes)
         (GYM / "annotations_v1/merged1_coco.json", "the image ids seem mixed up by a merge"),
         (DATUMARO / "annotations/person_keypoints_train.json", "category 'b' does not name them"),
         (DATUMARO / "annotations/person_keypoints_val.json", "category 'b' does not name them"),
-        (MMPOSE / "coco/test_coco_det_AP_H_56.json", "is a list"),
-        (MMPOSE / "crowdpose/test_crowdpose_det_AP_40.json", "is a list"),
-        (FORMATS / "label_studio/sdk_test/data_keypoints.json", "is a list"),
+        (MMPOSE / "coco/test_coco_det_AP_H_56.json", "is results of a model"),
+        (MMPOSE / "crowdpose/test_crowdpose_det_AP_40.json", "is results of a model"),
+        (FORMATS / "label_studio/sdk_test/data_keypoints.json", "is Label Studio's JSON"),
         (FORMATS / "cvat_video_xml/volleyball_phases/non_spike_regions.json", "has no list 'images'"),
-        (FORMATS / "cvat_coco_keypoints/keira_tiger/data.yaml", "is not JSON"),
-        (FORMATS / "cvat_coco_keypoints/keira_tiger/tiger.zip", "is not JSON"),
+        (FORMATS / "cvat_coco_keypoints/keira_tiger/data.yaml", "is YOLO pose labels"),
+        (FORMATS / "cvat_coco_keypoints/keira_tiger/tiger.zip", "holds YOLO's text labels"),
     ],
 )
 def test_bad_real_files(shared, labels, problem):

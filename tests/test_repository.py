@@ -47,7 +47,7 @@ CONFINED = {
 }
 # Code that decides no output of a stage: checks and messages, how a file gets to its place, what belongs to a machine.
 NOT_A_DEPENDENCY = {
-    *("config.py", "documents.py", "errors.py", "files.py", "stages/running.py"),
+    *("config.py", "documents.py", "errors.py", "files.py", "formats/recognise.py", "stages/running.py"),
     *("models/__init__.py", "models/weights.py", "models/machine.py", "models/protocol.py"),
 }
 # What a stage reaches by name: `models/__init__.py` imports a backend when it is asked for.

@@ -18,6 +18,7 @@ from fosbury.errors import BadInput, BadInputs
 from fosbury.files import put_folder, work_folder
 from fosbury.formats.coco import read_coco, write_coco
 from fosbury.formats.grouping import GroupBy, Still, group_stills
+from fosbury.formats.recognise import refuse_other_tools
 from fosbury.formats.sets import ANNOTATIONS, IMAGES, VIDEOS
 from fosbury.media import image, video
 from fosbury.media.extract import MANIFEST
@@ -181,6 +182,8 @@ def _unzip(path: Path, folder: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
             _check_members(path, members)
+            if not any(member.filename.lower().endswith(".json") for member in members):
+                refuse_other_tools(path)
             for member in tqdm(members, desc="unpacking", unit="file", disable=None):
                 if not member.filename.lower().endswith(wanted) or member.filename.startswith("__MACOSX/"):
                     continue
@@ -231,11 +234,14 @@ def _find_parts(path: Path) -> list[_Part]:
         roboflow = [base / sub / ROBOFLOW for sub in ("", "train", "valid", "test")]
         roboflow = [file for file in roboflow if file.is_file()]
         loose = (file for file in base.glob("*.json") if not file.name.startswith(".") and file.name != MANIFEST)
-        files = cvat or roboflow or sorted(loose)
+        files = cvat or roboflow
+        if not files and (files := sorted(loose)):
+            refuse_other_tools(base)
         if len(files) == 1:
             return [_part(files[0])]
         if files:
             return [_part(file, _subset(file)) for file in files]
+    refuse_other_tools(path)
     raise BadInput(
         path, "holds no labels (annotations.json or annotations/*.json)", "export as 'COCO keypoints' and name the file"
     )

@@ -68,8 +68,8 @@ def own_skeleton(
     if not jointed:
         raise BadInputs(
             path,
-            [*found.problems, "no category names its joints ('keypoints')"],
-            "label with a skeleton and export as 'COCO keypoints'",
+            [*found.problems, "no category names its joints ('keypoints'): these are COCO labels of boxes or masks"],
+            "label with a skeleton and export as 'COCO Keypoints', not as 'COCO'",
         )
     uses = dict.fromkeys(jointed, 0)
     for record in records:

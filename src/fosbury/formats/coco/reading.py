@@ -12,6 +12,7 @@ from fosbury.formats.coco.categories import joint_indices, own_skeleton, read_ca
 from fosbury.formats.coco.findings import Findings, is_id
 from fosbury.formats.coco.images import Locate, locator, read_images
 from fosbury.formats.coco.people import read_people, read_records
+from fosbury.formats.recognise import refuse_other_tools
 from fosbury.media.files import check_file
 from fosbury.pose import Dataset
 from fosbury.skeleton import Skeleton
@@ -93,6 +94,14 @@ def read_coco(
 
 def _load(path: Path) -> dict[str, list]:
     check_file(path)
+    try:
+        return _parse(path)
+    except BadInput:
+        refuse_other_tools(path)
+        raise
+
+
+def _parse(path: Path) -> dict[str, list]:
     mend = "export as 'COCO keypoints'"
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
