@@ -125,7 +125,7 @@ class Train(_Section):
     reseat_batch_norm: bool
     frozen_layers: Annotated[int, Field(ge=0, le=1000)]
     pose_gain: Positive
-    bfloat16: bool
+    bfloat16: bool | Literal["auto"]
     degrees: Annotated[float, Field(ge=0, le=180)]
     translate: Share
     scale: Annotated[float, Field(ge=0, lt=1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 
 from fosbury.errors import BadInput
 
@@ -61,3 +62,34 @@ def default_threads() -> int:
     if not text.isdecimal() or int(text) < 1:
         raise BadInput("FOSBURY_THREADS", f"is '{text}'", "set it to a number of threads from 1 up")
     return int(text)
+
+
+def computes_bfloat16(device: str) -> bool:
+    """Whether a device has instructions for bfloat16; without them it is several times slower than float32.
+
+    Parameters
+    ----------
+    device : str
+        As ``usable_device`` gives it.
+    """
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device != "cpu":
+        return False
+    able = torch.cpu.get_capabilities()
+    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))
+
+
+def chosen_bfloat16(asked: bool | str) -> bool:
+    """Whether to train in bfloat16: as asked, or with ``auto`` where the device has instructions for it.
+
+    What ``auto`` came to is said on stderr; the instructions of the processor are recorded beside the metrics.
+    """
+    if asked != "auto":
+        return bool(asked)
+    device = usable_device()
+    chosen = computes_bfloat16(device)
+    print(f"train.bfloat16=auto: {'true' if chosen else 'false'} on {device}", file=sys.stderr, flush=True)
+    return chosen

@@ -24,7 +24,6 @@ import torch
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel
-from tqdm import tqdm
 
 from fosbury.errors import BadInput
 from fosbury.media.image import read_image
@@ -35,12 +34,14 @@ from fosbury.models.machine import default_threads, usable_device
 from fosbury.models.recipe import Recipe, arch_repeats, run_key
 from fosbury.models.tensors import MOST_JOINTS, plain_weights, read_checkpoint
 from fosbury.models.training import (
+    Progress,
     Selection,
     check_splits,
     is_best,
     read_state,
     save_state,
     shown_frames,
+    warn_of_bfloat16,
     write_curve,
 )
 from fosbury.pose import Dataset, Pose
@@ -421,6 +422,7 @@ def finetune(
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     torch.set_num_threads(default_threads())
     device = usable_device()
+    warn_of_bfloat16(recipe, device)
     work.mkdir(parents=True, exist_ok=True)
     codec = dict(Config.fromfile(CONFIGS / ARCHITECTURES[architecture]).codec) if architecture in ARCHITECTURES else {}
     network = build_network(architecture, len(skeleton))
@@ -442,11 +444,13 @@ def finetune(
         forward.load_state_dict(state["model"])
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
+    progress = Progress(recipe.epochs, -(-len(crops) // recipe.batch), state["epoch"] + 1)
     for epoch in range(state["epoch"] + 1, recipe.epochs):
-        loss = _epoch(forward, average, optimizer, crops, recipe, epoch, seed, device)
+        loss = _epoch(forward, average, optimizer, crops, recipe, epoch, seed, device, progress)
         run = partial(_run, average.module.eval(), device)
         found = predict_crops(select.images, boxes, run, INPUT, BATCH)
         scores = select.score(found)
+        progress.validated(scores["val_error_mm"])
         row = {"epoch": epoch + 1, "pose_loss": loss, "lr": _rate(recipe, epoch + 1), **scores}
         state["history"].append(row)
         if is_best(state["history"]):
@@ -459,6 +463,7 @@ def finetune(
         }
         save_state(state, work / "state.pt")
         write_curve(state["history"], curve)
+    progress.close()
     write_curve(state["history"], curve)
     save_network(state["best"], architecture, out, skeleton)
     (work / "state.pt").unlink()
@@ -488,6 +493,7 @@ def _epoch(
     epoch: int,
     seed: int,
     device: str,
+    progress: Progress,
 ) -> float:
     """Train for one pass over the crops; return the mean loss of a crop."""
     cells: list[torch.Tensor] = []
@@ -502,9 +508,8 @@ def _epoch(
         for layer in forward.modules():
             if isinstance(layer, nn.BatchNorm2d):
                 layer.eval()
-    total = 0.0
-    title = f"epoch {epoch + 1}/{recipe.epochs}"
-    for step, batch in enumerate(tqdm(loader, desc=title, unit="batch", disable=None, leave=False)):
+    total, seen = 0.0, 0
+    for step, batch in enumerate(loader):
         pictures, along_x, along_y, labelled = (part.to(device) for part in batch)
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         for group in optimizer.param_groups:
@@ -522,6 +527,8 @@ def _epoch(
         optimizer.step()
         average.update_parameters(forward)
         total += float(loss.detach())  # MMPose sums over the crops of a batch
+        seen += len(pictures)
+        progress.step(total / seen)
     watch.remove()
     return total / len(crops)
 

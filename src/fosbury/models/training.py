@@ -1,22 +1,30 @@
-"""What the training loops of all backends share: the choice of the checkpoint, the learning curve, and going on
-after a kill."""
+"""What the training loops of all backends share: the choice of the checkpoint, the learning curve, the progress that is
+shown, and going on after a kill."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from fosbury.errors import BadInput
 from fosbury.files import draft
 from fosbury.media.image import read_image
+<<<<<<< HEAD
 from fosbury.metrics.evaluation import evaluate, upright_figures
 from fosbury.models.protocol import PoseModel
+=======
+from fosbury.metrics.evaluation import evaluate
+from fosbury.models.machine import computes_bfloat16
+>>>>>>> 062804c (Training says how long it takes, on a terminal as a bar and in a log line by line; bfloat16 is off unless asked for)
 from fosbury.models.recipe import Recipe, selection_frames
 from fosbury.models.upright_crops import upright_crops
 from fosbury.pose import Dataset, Pose
@@ -33,6 +41,96 @@ CURVE = (
     "val_error_mm",
     "val_pck10",
 )
+
+
+FIRST_LINE, NEXT_LINE = 10.0, 60.0  # seconds until a log has the first line of progress, and between later ones
+
+
+class Progress:
+    """How far a training is, and how long it will take: a bar on a terminal, in a log a line now and then.
+
+    Parameters
+    ----------
+    epochs, batches : int
+        Epochs of the whole training, batches of each.
+    done : int
+        Epochs that a run before this one has finished.
+    stream : text stream, optional
+        stderr if not given.
+    clock : callable
+        Seconds of a clock that never goes back.
+    """
+
+    def __init__(
+        self,
+        epochs: int,
+        batches: int,
+        done: int = 0,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.epochs, self.batches, self.stream, self.clock = epochs, batches, stream or sys.stderr, clock
+        self.skipped = self.count = done * batches
+        self.error: float | None = None
+        self.begin = clock()
+        self.due = self.begin + FIRST_LINE
+        self.bar = tqdm(total=epochs * batches, initial=self.count, file=self.stream, disable=None, unit="batch")
+
+    def step(self, loss: float) -> None:
+        """Count a batch; ``loss`` is the mean of its epoch so far."""
+        epoch, batch = divmod(self.count, self.batches)
+        self.count += 1
+        title, shown = f"epoch {epoch + 1}/{self.epochs}", f"loss {loss:.4g}"
+        if self.error is not None:
+            shown += f", validation error {self.error:.0f} mm"
+        if not self.bar.disable:
+            self.bar.set_description(title, refresh=False)
+            self.bar.set_postfix_str(shown, refresh=False)
+            self.bar.update()
+        elif self.clock() >= self.due:
+            self.due = self.clock() + NEXT_LINE
+            left = duration(self.seconds_left())
+            print(
+                f"{title}, batch {batch + 1}/{self.batches}, {shown}: about {left} left", file=self.stream, flush=True
+            )
+
+    def seconds_left(self) -> float:
+        """Seconds until the end, at the pace of this run so far, validation included."""
+        pace = (self.clock() - self.begin) / (self.count - self.skipped)
+        return pace * (self.epochs * self.batches - self.count)
+
+    def validated(self, error_mm: float) -> None:
+        """Take note of the pose error on the validation frames."""
+        self.error = error_mm
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self.bar.close()
+
+
+def duration(seconds: float) -> str:
+    """A length of time in words.
+
+    Examples
+    --------
+    >>> duration(42), duration(1830), duration(9000)
+    ('42 s', '30 min', '2 h 30 min')
+    """
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{round(seconds)} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def warn_of_bfloat16(recipe: Recipe, device: str) -> None:
+    """Say before a training that bfloat16 will make it slow, where the machine has no instructions for it."""
+    if recipe.bfloat16 and not computes_bfloat16(device):
+        print(
+            "train.bfloat16: is true, and this processor has no instructions for it, so that training takes several "
+            "times as long; stop it and set train.bfloat16=false.",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 @dataclass(frozen=True, eq=False)

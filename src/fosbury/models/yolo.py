@@ -45,11 +45,13 @@ from fosbury.models.machine import default_threads, usable_device
 from fosbury.models.recipe import Recipe, arch_repeats, run_key
 from fosbury.models.tensors import MOST_JOINTS, Inert, module_weights, plain_weights, read_checkpoint
 from fosbury.models.training import (
+    Progress,
     Selection,
     check_splits,
     read_state,
     save_state,
     shown_frames,
+    warn_of_bfloat16,
     write_curve,
 )
 from fosbury.pose import Dataset, Pose
@@ -298,6 +300,8 @@ class _Trainer(PoseTrainer):
         if self.device.type == "cpu":
             self.model = self.model.to(memory_format=torch.channels_last)
         self.model.criterion = self.model.init_criterion()
+        self.progress = Progress(self.epochs, len(self.train_loader), self.start_epoch)
+        self.add_callback("on_train_batch_end", lambda _: self.progress.step(float(sum(self.tloss.values()))))
 
     def _model_train(self) -> None:
         super()._model_train()
@@ -320,6 +324,7 @@ class _Trainer(PoseTrainer):
         )
         metrics = self.select.score(predictions)
         error = metrics["val_error_mm"]
+        self.progress.validated(error)
         if self.best_fitness is None or -error > self.best_fitness:
             self.best_fitness = -error
             self.best_state = {name: value.clone() for name, value in self.ema.ema.state_dict().items()}
@@ -390,7 +395,8 @@ class _Trainer(PoseTrainer):
             self.args.close_mosaic = 0
 
     def final_eval(self) -> None:
-        """Nothing to do: the best epoch's weights are kept in ``best_state``."""
+        """No measuring: the best epoch's weights are kept in ``best_state``."""
+        self.progress.close()
 
     def plot_metrics(self) -> None:
         """No pictures: the learning curve is a table."""
@@ -442,6 +448,7 @@ def finetune(
         raise BadInput("train.half_body", f"is {recipe.half_body}, which only RTMPose has", "set it to 0")
     skeleton = splits["train"].skeleton
     start = load_module(weights)[0] if weights is not None else None
+    warn_of_bfloat16(recipe, usable_device())
     SETTINGS.update({name: False for name, value in SETTINGS.items() if isinstance(value, bool)})
     work.mkdir(parents=True, exist_ok=True)
     key = run_key(recipe, seed, architecture, {name: splits[name] for name in ("train", "val")}, root, weights)

@@ -8,7 +8,12 @@ from pathlib import Path
 
 from fosbury.config import load_params
 from fosbury.formats.coco import read_coco
+<<<<<<< HEAD
 from fosbury.models import backend, load_model
+=======
+from fosbury.models import backend
+from fosbury.models.machine import chosen_bfloat16
+>>>>>>> 062804c (Training says how long it takes, on a terminal as a bar and in a log line by line; bfloat16 is off unless asked for)
 from fosbury.models.recipe import Recipe
 from fosbury.models.training import chosen_epoch, validate
 from fosbury.models.weights import verified
@@ -25,6 +30,7 @@ def main() -> None:
     """Write models/finetuned/model.pt, metrics/train.csv and metrics/validation.json."""
     params = load_params()
     model, values = params.model, params.train.model_dump()
+    values["bfloat16"] = chosen_bfloat16(values["bfloat16"])
     recipe = Recipe(**{field.name: values[field.name] for field in fields(Recipe)})
     start = verified(model.weights, model.sha256, model.name, model.url)
     splits = {name: read_coco(SPLITS / f"{name}.json", params.pose_skeleton) for name in ("train", "val")}
