@@ -18,13 +18,9 @@ from tqdm import tqdm
 from fosbury.errors import BadInput
 from fosbury.files import draft
 from fosbury.media.image import read_image
-<<<<<<< HEAD
 from fosbury.metrics.evaluation import evaluate, upright_figures
-from fosbury.models.protocol import PoseModel
-=======
-from fosbury.metrics.evaluation import evaluate
 from fosbury.models.machine import computes_bfloat16
->>>>>>> 062804c (Training says how long it takes, on a terminal as a bar and in a log line by line; bfloat16 is off unless asked for)
+from fosbury.models.protocol import PoseModel
 from fosbury.models.recipe import Recipe, selection_frames
 from fosbury.models.upright_crops import upright_crops
 from fosbury.pose import Dataset, Pose
@@ -41,8 +37,6 @@ CURVE = (
     "val_error_mm",
     "val_pck10",
 )
-
-
 FIRST_LINE, NEXT_LINE = 10.0, 60.0  # seconds until a log has the first line of progress, and between later ones
 
 

@@ -8,12 +8,8 @@ from pathlib import Path
 
 from fosbury.config import load_params
 from fosbury.formats.coco import read_coco
-<<<<<<< HEAD
 from fosbury.models import backend, load_model
-=======
-from fosbury.models import backend
 from fosbury.models.machine import chosen_bfloat16
->>>>>>> 062804c (Training says how long it takes, on a terminal as a bar and in a log line by line; bfloat16 is off unless asked for)
 from fosbury.models.recipe import Recipe
 from fosbury.models.training import chosen_epoch, validate
 from fosbury.models.weights import verified
