@@ -15,6 +15,7 @@ from fosbury.models.recipe import Recipe
 ROOT = Path(__file__).parents[1]
 OPTIONS = [(group, name) for group in config.GROUPS for name in config.options(group, ROOT)]
 EXPERIMENTS = config.options("experiment", ROOT)
+PRIVATE = "# @package _global_\ndefaults:\n  - label_efficiency\n  - _self_\nexperiment: private\nseed: 7\n"
 
 
 def composed(*overrides: str) -> config.Params:
@@ -262,16 +263,66 @@ def test_another_option_is_reported_as_one_line(repository, monkeypatch):
     [
         lambda conf: (conf / "train" / "demo.yaml").open("a").write("# a thought\n"),
         lambda conf: (conf / "train" / "demo.yaml").rename(conf / "train" / "other.yaml"),
-        lambda conf: (conf / "train" / "full.yaml").unlink(),
-        lambda conf: (conf / "train" / "new.yaml").write_text("name: new\n"),
+        lambda conf: (conf / "experiment" / "demo.yaml").open("a").write("seed: 1\n"),
+        lambda conf: (conf / "config.yaml").open("a").write("# a thought\n"),
     ],
 )
-def test_any_change_in_conf_makes_params_stale(repository, change):
+def test_a_change_of_what_is_in_use_makes_params_stale(repository, change):
     config.write_params(root=repository)
     assert config.check(repository) == []
     change(repository / "conf")
     with pytest.raises(BadInput, match=r"stale.*fosbury config compose"):
         config.check(repository)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda conf: (conf / "train" / "full.yaml").unlink(),
+        lambda conf: (conf / "train" / "full.yaml").open("a").write("# a thought\n"),
+        lambda conf: (conf / "train" / "new.yaml").write_text("name: new\n"),
+        lambda conf: (conf / "experiment" / "private.yaml").write_text(PRIVATE),
+    ],
+)
+def test_a_change_of_what_nobody_uses_leaves_params_good(repository, change):
+    config.write_params(root=repository)
+    change(repository / "conf")
+    assert config.check(repository) == []
+
+
+def test_what_an_experiment_begins_with_is_in_use(repository):
+    (repository / "conf/experiment/private.yaml").write_text(PRIVATE)
+    config.write_params(["experiment=private"], repository)
+    assert config.check(repository) == []
+    with (repository / "conf/experiment/label_efficiency.yaml").open("a") as file:
+        file.write("# a thought\n")
+    with pytest.raises(BadInput, match="stale"):
+        config.check(repository)
+
+
+LOCK = """numpy==2.3.5 \\
+    --hash=sha256:00
+scipy==1.17.1 ; python_full_version < '3.12' \\
+    --hash=sha256:01
+scipy==1.18.1 ; python_full_version >= '3.12' \\
+    --hash=sha256:02
+rich==13.0 \\
+    --hash=sha256:03
+"""
+
+
+def test_versions_are_those_of_the_lock_and_params_of_another_lock_are_stale(repository):
+    lock = repository / "requirements.lock"
+    lock.write_text(LOCK)
+    versions = config.write_params(root=repository).versions
+    assert (versions["numpy"], versions["scipy"], versions["torch"]) == ("2.3.5", "1.17.1 or 1.18.1", None)
+    lock.write_text(LOCK.replace("rich==13.0", "rich==14.0"))
+    assert config.check(repository) == []
+    lock.write_text(LOCK.replace("scipy==1.18.1", "scipy==1.18.2"))
+    with pytest.raises(BadInput, match=r"requirements.lock changed.*fosbury config compose"):
+        config.check(repository)
+    config.write_params(["versions.numpy=2.3.6"], repository)
+    assert config.check(repository) == ["versions.numpy=2.3.6 (conf: 2.3.5)"]
 
 
 @pytest.mark.parametrize("group", [*config.GROUPS, "experiment"])

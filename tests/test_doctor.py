@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from fosbury import config, models
-from fosbury.doctor import examine
+from fosbury.doctor import Finding, examine
+from fosbury.models.environment import environment
 
 ROOT = Path(__file__).parents[1]
 
@@ -32,6 +35,37 @@ def test_a_device_that_torch_cannot_use_is_missing(tmp_path, monkeypatch):
     monkeypatch.setenv("FOSBURY_DEVICE", "cuda:77")
     (machine,) = [found for found in examine(tmp_path) if found.what == "machine"]
     assert machine.state == "missing" and "cuda:77" in machine.meaning
+
+
+def committed(root: Path, record: dict | str) -> dict[str, Finding]:
+    """What is found where the last commit holds this record of where the model was trained."""
+    path = root / "metrics/environment.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(record if isinstance(record, str) else json.dumps(record), encoding="utf-8")
+    about = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+    for words in (["init", "-q"], ["add", "metrics"], [*about, "commit", "-qm", "test"]):
+        subprocess.run(["git", *words], cwd=root, check=True, capture_output=True)
+    path.write_text("what a run here has made since")
+    return {finding.what: finding for finding in examine(root)}
+
+
+def test_it_says_whether_the_committed_bytes_can_be_expected_here(repository):
+    here = environment()
+    name = "record metrics/environment.json"
+    same = committed(repository, here)[name]
+    assert same.state == "ok" and "same bytes" in same.meaning
+    other = committed(repository, {**here, "threads": 99, "processor": "Z80"})[name]
+    assert other.state == "note"
+    assert f"threads {here['threads']} instead of 99" in other.meaning and "instead of Z80" in other.meaning
+    for text in ("no json", "[1]"):
+        unknown = committed(repository, text)[name]
+        assert unknown.state == "note" and "make repro" in unknown.meaning
+
+
+def test_other_packages_than_params_yaml_records_are_missing(repository):
+    config.write_params(["versions.numpy=1.0.1"], repository)
+    found = {finding.what: finding for finding in examine(repository)}["params.yaml"]
+    assert found.state == "missing" and "not 1.0.1" in found.meaning
 
 
 def test_a_mistake_in_conf_is_a_finding_like_others(repository):

@@ -49,6 +49,7 @@ CONFINED = {
 NOT_A_DEPENDENCY = {
     *("config.py", "documents.py", "errors.py", "files.py", "formats/recognise.py", "stages/running.py"),
     *("models/__init__.py", "models/weights.py", "models/machine.py", "models/protocol.py"),
+    "models/environment.py",  # a record beside the results
 }
 # What a stage reaches by name: `models/__init__.py` imports a backend when it is asked for.
 REACHED = {
@@ -57,6 +58,7 @@ REACHED = {
     "export": ["models/yolo.py", "models/rtmpose.py", "models/onnx.py", "models/coreml.py"],
     "evaluate_export": ["models/onnx.py"],
 }
+DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "mmcv": "mmcv-lite", "sklearn": "scikit-learn"}
 PIPELINES = [ROOT / "dvc.yaml", *sorted(ROOT.glob("data/*/dvc.yaml")), *sorted(ROOT.glob("models/**/dvc.yaml"))]
 STAGES = {
     name: stage
@@ -184,6 +186,16 @@ def test_what_starts_a_stage_decides_no_output():
     source = ast.parse((PACKAGE.parent / "__main__.py").read_text(encoding="utf-8"))
     modules = {node.module for node in ast.walk(source) if isinstance(node, ast.ImportFrom)}
     assert {name for name in modules if name.startswith("fosbury")} == {"fosbury.stages.running"}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_depends_on_the_versions_of_the_packages_that_it_imports(name):
+    code = closure(*(PACKAGE / entry for entry in [f"stages/{name}.py", *REACHED.get(name, [])]))
+    imported = {each.partition(".")[0] for module in code for each in imports(module)}
+    versions = config.read_values(ROOT / "params.yaml")["versions"]
+    used = {DISTRIBUTIONS.get(each, each) for each in imported} & versions.keys()
+    listed = {key.removeprefix("versions.") for key in STAGES[name].get("params", []) if isinstance(key, str)}
+    assert name == "check_params" or used <= listed, f"add to params of stage {name}: {sorted(used - listed)}"
 
 
 @pytest.mark.parametrize("name", STAGES)

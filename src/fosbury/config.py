@@ -170,12 +170,13 @@ class Params(_Section):
     """Everything in params.yaml.
 
     ``skeleton`` is the mapping of conf/skeleton; :attr:`pose_skeleton` is the :class:`~fosbury.skeleton.Skeleton` made
-    from it.
+    from it. ``versions`` are those of requirements.lock, see ``models/environment.py``.
     """
 
     seed: Seed
     conf_digest: str
     experiment: str
+    versions: dict[str, str | None]
     data: Data
     split: Split
     skeleton: dict[str, Any]
@@ -416,9 +417,9 @@ def to_yaml(values: dict[str, Any]) -> str:
     return OmegaConf.to_yaml(OmegaConf.create(values))
 
 
-def conf_digest(root: Path | None = None) -> str:
-    """Digest of conf/ as it is now."""
-    return _resolvers(root or find_root()).conf_digest()
+def conf_digest(values: Mapping[str, Any], root: Path | None = None) -> str:
+    """Digest of what ``values``, composed or read from params.yaml, would be composed from now."""
+    return _resolvers(root or find_root()).conf_digest(_root_=values)
 
 
 def write_params(overrides: tuple[str, ...] | list[str] = (), root: Path | None = None) -> Params:
@@ -446,10 +447,10 @@ def check(root: Path | None = None) -> list[str]:
     """
     root = root or find_root()
     values = read_values(root / PARAMS)
-    if not isinstance(values, dict) or values.get("conf_digest") != conf_digest(root):
+    if not isinstance(values, dict) or values.get("conf_digest") != conf_digest(values, root):
         raise BadInput(
             PARAMS,
-            "is stale, for conf/ changed after it was composed",
+            "is stale, for conf/ or requirements.lock changed after it was composed",
             f"{COMPOSE} or `dvc exp run`, with the overrides to keep",
         )
     params = parse_params(values)

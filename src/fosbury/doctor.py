@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import platform
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from fosbury.config import Params, check, find_root, load_params, model_option, options
 from fosbury.errors import BadInput
+from fosbury.models.environment import OPTIONAL, check_versions, differences, environment, installed
 from fosbury.models.machine import default_device, default_threads, usable_device
 from fosbury.models.weights import verified
 
@@ -32,9 +32,10 @@ NEEDED = {
     "coremltools": "CoreML export",
     "scikit-learn": "int8 CoreML weights",
 }
-BACKENDS = {
-    "yolo": ("ultralytics", "torchvision"),
-    "rtmpose": ("mmpose", "mmengine", "mmcv-lite", "xtcocotools", "torchvision"),
+# Committed descriptions of a machine, and what was done there.
+RECORDS = {
+    "metrics/environment.json": "the model was trained",
+    "metrics/evaluation_environment.json": "the figures were measured",
 }
 
 
@@ -62,19 +63,19 @@ def _environment() -> Iterator[Finding]:
     tested = "" if sys.version_info[:2] in ((3, 11), (3, 12)) else "; tested with 3.11 and 3.12"
     yield Finding("Python", "ok", platform.python_version() + tested)
     for package, purpose in NEEDED.items():
-        version = _version(package)
+        version = installed(package)
         if version:
             yield Finding(package, "ok", f"{version}, {purpose}")
         else:
             yield Finding(package, "missing", f"{purpose} will not work; run `make setup`")
-    for backend, packages in BACKENDS.items():
-        absent = [package for package in packages if not _version(package)]
+    for backend, packages in OPTIONAL.items():
+        absent = [package for package in packages if not installed(package)]
         if absent:
             mend = f"`make setup`, or `uv pip install '.[{backend}]'`"
             meaning = f"{', '.join(absent)} not installed: no {backend} models; {mend}"
             yield Finding(f"backend {backend}", "note", meaning)
         else:
-            yield Finding(f"backend {backend}", "ok", ", ".join(f"{name} {_version(name)}" for name in packages))
+            yield Finding(f"backend {backend}", "ok", ", ".join(f"{name} {installed(name)}" for name in packages))
     git = shutil.which("git")
     yield Finding("git", "ok" if git else "missing", "found" if git else "DVC needs it; install git")
     yield _machine()
@@ -82,7 +83,7 @@ def _environment() -> Iterator[Finding]:
 
 def _machine() -> Finding:
     try:
-        device, threads = usable_device() if _version("torch") else default_device(), default_threads()
+        device, threads = usable_device() if installed("torch") else default_device(), default_threads()
     except BadInput as error:
         return Finding("machine", "missing", str(error))
     chosen = "FOSBURY_DEVICE" if os.environ.get("FOSBURY_DEVICE") else "set FOSBURY_DEVICE for another"
@@ -95,6 +96,7 @@ def _repository(root: Path) -> Iterator[Finding]:
         overrides = check(root)
         params = load_params(root / "params.yaml")
         meaning = f"composed from conf/, experiment {params.experiment}"
+        check_versions(params.versions, params.model.backend)
         yield Finding("params.yaml", "ok", "; ".join([meaning, *overrides]))
     except BadInput as error:
         yield Finding("params.yaml", "missing", str(error))
@@ -107,7 +109,27 @@ def _repository(root: Path) -> Iterator[Finding]:
         except BadInput as error:
             meaning = str(error).replace(f"{root}{os.sep}", "")
             yield Finding(f"weights {name}", "missing" if used else "note", meaning)
+    if installed("torch") and _machine().state == "ok":
+        for path, made in RECORDS.items():
+            yield _same_bytes(root, path, made)
     yield _pipeline(root)
+
+
+def _same_bytes(root: Path, path: str, made: str) -> Finding:
+    """Whether the committed results can be expected to come out here to the last byte."""
+    what = f"record {path}"
+    shown = subprocess.run(["git", "show", f"HEAD:{path}"], cwd=root, capture_output=True, text=True, check=False)
+    try:
+        recorded = json.loads(shown.stdout)
+        if not isinstance(recorded, dict):
+            raise ValueError
+    except ValueError:
+        return Finding(what, "note", f"the last commit does not say where {made}; run `make repro` and commit metrics/")
+    other = differences(recorded, environment())
+    if not other:
+        return Finding(what, "ok", f"{made} on such a machine: the same commit gives the same bytes here")
+    meaning = f"{made} elsewhere, so the last digits of figures may differ here: {'; '.join(other)}"
+    return Finding(what, "note", meaning)
 
 
 def _pipeline(root: Path) -> Finding:
@@ -123,10 +145,3 @@ def _pipeline(root: Path) -> Finding:
     if not stale:
         return Finding("pipeline", "ok", "up to date")
     return Finding("pipeline", "note", f"out of date: {', '.join(sorted(stale))}; run `make repro`")
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None

@@ -6,15 +6,18 @@ from pathlib import Path
 
 from fosbury.config import check, load_params
 from fosbury.files import write_text
+from fosbury.models.environment import check_versions
 from fosbury.models.weights import verified
 
 OUTPUT = Path("reports/params_ok.txt")
 
 
 def main() -> None:
-    """Check params.yaml and the weights it names, print the overrides in effect, and write a constant output."""
+    """Check params.yaml, the packages and weights it names, print overrides in effect, and write a constant output."""
     overrides = check(Path.cwd())
-    model = load_params().model
+    params = load_params()
+    model = params.model
+    check_versions(params.versions, model.backend)
     verified(model.weights, model.sha256, model.name, model.url)
     for line in overrides:
         print(f"override in effect: {line}")

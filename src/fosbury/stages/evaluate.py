@@ -11,6 +11,7 @@ from fosbury.formats.coco import read_coco
 from fosbury.formats.predictions import write_predictions
 from fosbury.metrics.evaluation import calibration, headline
 from fosbury.models import load_model
+from fosbury.models.environment import write_environment
 from fosbury.models.predicting import measure
 from fosbury.models.weights import verified
 from fosbury.report.montage import choose_frames, montage, write_montage
@@ -47,4 +48,5 @@ def main() -> None:
     write_csvs(METRICS, evaluations)
     write_predictions(METRICS / "predictions.npz", dataset, {name: each.poses for name, each in measured.items()})
     write_montage(MONTAGE, picture)
+    write_environment(METRICS / "evaluation_environment.json")
     Console().print(terminal_table(evaluations))

@@ -9,6 +9,7 @@ from pathlib import Path
 from fosbury.config import load_params
 from fosbury.formats.coco import read_coco
 from fosbury.models import backend, load_model
+from fosbury.models.environment import write_environment
 from fosbury.models.machine import chosen_bfloat16
 from fosbury.models.recipe import Recipe
 from fosbury.models.training import chosen_epoch, validate
@@ -18,12 +19,13 @@ SPLITS = Path("data/dataset")
 OUTPUT = Path("models/finetuned/model.pt")
 CURVE = Path("metrics/train.csv")
 VALIDATION = Path("metrics/validation.json")
+ENVIRONMENT = Path("metrics/environment.json")
 WORK = Path("models/.work")
 ROOT = Path()
 
 
 def main() -> None:
-    """Write models/finetuned/model.pt, metrics/train.csv and metrics/validation.json."""
+    """Write models/finetuned/model.pt, metrics/train.csv, metrics/validation.json and metrics/environment.json."""
     params = load_params()
     model, values = params.model, params.train.model_dump()
     values["bfloat16"] = chosen_bfloat16(values["bfloat16"])
@@ -35,3 +37,4 @@ def main() -> None:
     figures = validate(load_model(OUTPUT), splits["val"], ROOT)
     text = json.dumps({**figures, "chosen_epoch": chosen_epoch(CURVE)}, indent=2)
     VALIDATION.write_text(f"{text}\n", encoding="utf-8")
+    write_environment(ENVIRONMENT)
