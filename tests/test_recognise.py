@@ -171,3 +171,8 @@ def test_real_sets_of_boxes_and_of_photographs_are_known(shared):
     assert recognise(shared / "broadcast")[0].name == "yolo_boxes"
     assert recognise(shared / "lspe")[0].name == "coco"
     assert recognise(shared / "videos") is None
+
+
+def test_the_docs_name_every_kind():
+    text = (Path(__file__).parents[1] / "docs/your-own-clips.md").read_text(encoding="utf-8")
+    assert [kind.what for kind in KINDS if kind.hint and kind.what not in text] == []
