@@ -284,7 +284,7 @@ def same_scenes(frames: Sequence[tuple[str, Frame]], prints: Sequence[Fingerprin
                     if alike[row, column] >= COARSE
                 ]
 
-    def look(pair: tuple[int, int, bool]) -> Pair | None:
+    def compared(pair: tuple[int, int, bool]) -> Pair | None:
         first, second, mirrored = pair
         if prints[first].sha256 == prints[second].sha256:
             return None
@@ -299,7 +299,7 @@ def same_scenes(frames: Sequence[tuple[str, Frame]], prints: Sequence[Fingerprin
         return _pair(frames, first, second, kind, correlation=round(correlation, 4))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = [pair for pair in pool.map(look, tried) if pair is not None]
+        found = [pair for pair in pool.map(compared, tried) if pair is not None]
     return sorted(found, key=lambda pair: (-(pair.correlation or 0.0), pair.first, pair.second, pair.kind))
 
 
