@@ -112,6 +112,51 @@ class UprightOnly(Finder):
         return np.array([columns.mean() + 0.5, rows.mean() + 0.5]) if len(rows) else None
 
 
+class Rounding(UprightOnly):
+    """Keeps the pictures that it is shown, and errs by as little as rounding does."""
+
+    def __init__(self, off):
+        super().__init__()
+        self.off, self.seen = np.array(off), []
+
+    def find(self, image, colour):
+        self.seen.append(image)
+        pose = super().find(image, colour)
+        ends = np.stack([self.off, -self.off])  # shoulder one way, hip the other
+        return pose and Pose(pose.keypoints + ends, pose.confidence, pose.box + ends.ravel(), pose.score)
+
+
+@pytest.mark.parametrize("degrees", [0, 7, 33, 60, 97, -121, 150])
+def test_networks_that_are_equal_but_for_rounding_are_shown_the_same_pictures_again(degrees):
+    lean = np.deg2rad(degrees)
+    centre, half = np.array([203.0, 151.0]), 61 * np.array([np.sin(lean), -np.cos(lean)])
+    image = np.random.default_rng(0).integers(0, 40, (300, 400, 3), dtype=np.uint8)
+    for point, colour in ((centre + half, (255, 0, 0)), (centre - half, (0, 0, 255))):
+        cv2.circle(image, np.round(point - 0.5).astype(int).tolist(), 12, colour, -1)
+    one, other = Rounding([0.0, 0.0]), Rounding([0.0015, -0.0015])
+    for model in (one, other):
+        SecondLook(model, 1.5, upright=True).predict([image])
+    assert len(one.seen) == len(other.seen) == 3
+    for first, second in zip(one.seen, other.seen, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_of_two_who_overlap_the_box_almost_alike_the_one_whom_the_network_gave_first_counts(swapped):
+    class Two(Finder):
+        def predict(self, images, boxes=None):
+            found = super().predict(images)
+            if len(self.shapes) == 1:
+                return found
+            twin = [Pose(pose.keypoints + 5.0, pose.confidence, pose.box + 0.001, pose.score) for pose in found[0]]
+            return [[*twin, *found[0]] if swapped else [*found[0], *twin]]
+
+    image = picture(((300, 200, 20, 24), (255, 0, 0)))
+    (plain,) = SecondLook(Finder(), 1.5).predict([image])[0]
+    (chosen,) = SecondLook(Two(), 1.5).predict([image])[0]
+    assert chosen.keypoints - plain.keypoints == pytest.approx(np.full((1, 2), 5.0 if swapped else 0.0))
+
+
 @pytest.mark.parametrize("degrees", [0, 5, 60, 90, -120, 150])
 def test_turned_upright_a_person_is_seen_as_the_network_knows_people(degrees):
     lean = np.deg2rad(degrees)

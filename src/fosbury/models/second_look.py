@@ -16,6 +16,16 @@ PEOPLE = 3  # in a picture; who comes after them is looked at once
 UPRIGHT_LOOKS = 2  # the first turns by what the whole picture showed, the second by what that one showed
 
 
+TURN = np.radians(10.0)
+"""Steps of the angle by which a look turns a person."""
+
+GRID = 1 / 32
+"""Steps of the middle and the side of the square that a look cuts out, in sides of the box."""
+
+SAME = 0.05
+"""Overlaps with a box that differ by less are equal."""
+
+
 class SecondLook:
     """Wraps a model so that it answers ``PoseModel`` with the joints of a nearer look.
 
@@ -30,7 +40,14 @@ class SecondLook:
         Side of the square, in the longer sides of the box.
     upright : bool
         Turn the square so that the trunk, as the look before saw it, stands upright (mid-shoulder above mid-hip), and
-        do so twice. Nothing is turned for a skeleton without a trunk.
+        do so twice, in steps of `TURN`. Nothing is turned for a skeleton without a trunk.
+
+    Notes
+    -----
+    Each look depends on what the one before it said. So that networks which are equal but for rounding (a checkpoint
+    and its ONNX file) get the same pictures to look at, squares are laid by `steady_square`, and of people who overlap
+    the first look's box almost equally (`SAME`) the network's first counts. ``bench/refinement.py`` measures what
+    difference is left.
     """
 
     def __init__(self, model: PoseModel, margin: float, upright: bool = False):
@@ -42,8 +59,8 @@ class SecondLook:
         """Find the people in each RGB image; see ``PoseModel.predict``.
 
         Who, where, in which order and how sure is the first look's answer; the joints are those of the person of the
-        nearer look whose box overlaps the first one most, where there is one. Boxes that are given to a model that
-        finds people by itself take the place of its first look.
+        nearer look whose box overlaps the first one most, where there is one; of those who overlap it alike, the first.
+        Boxes that are given to a model that finds people by itself take the place of its first look.
         """
         if boxes is None or self.needs_boxes:
             answers = self.model.predict(images, boxes)
@@ -54,7 +71,7 @@ class SecondLook:
         for _ in range(UPRIGHT_LOOKS if self.upright else 1):
             firsts = [answers[index][person] for index, person in places]
             squares = [
-                Square.around(first.box, self.margin, lean(first.keypoints, self.skeleton) if self.upright else 0.0)
+                steady_square(first.box, self.margin, lean(first.keypoints, self.skeleton) if self.upright else 0.0)
                 for first in firsts
             ]
             turned = [square.box(first.box) for square, first in zip(squares, firsts, strict=True)]
@@ -63,7 +80,7 @@ class SecondLook:
             for (index, person), first, square, box, found in zip(places, firsts, squares, turned, answer, strict=True):
                 overlap = box_iou(box[None], np.array([pose.box for pose in found]).reshape(-1, 4))[0]
                 if overlap.size and overlap.max() > 0:
-                    nearer = found[int(overlap.argmax())]
+                    nearer = found[int(np.argmax(overlap >= overlap.max() - SAME))]
                     answers[index][person] = replace(
                         first, keypoints=square.undo(nearer.keypoints), confidence=nearer.confidence
                     )
@@ -73,3 +90,35 @@ class SecondLook:
 def _unseen(box: np.ndarray, joints: int) -> Pose:
     """Somebody of whom nothing but the place is known."""
     return Pose(np.full((joints, 2), np.nan), np.zeros(joints), np.asarray(box, dtype=float), 1.0)
+
+
+def steady_square(box: np.ndarray, margin: float, angle: float = 0.0) -> Square:
+    """Lay a square around the middle of a box that does not change with rounding errors of the network that gave it.
+
+    A crop that is turned or moved by a hair has other grey levels, and a network that is unsure of a pose answers them
+    with another one. So the angle is rounded to multiples of `TURN`, the middle and the longer side of the box to
+    multiples of `GRID` of that side, for which the nearest power of two stands.
+
+    Parameters
+    ----------
+    box : ndarray, shape (4,)
+        x1, y1, x2, y2 in pixels.
+    margin : float
+        Side of the square in longer sides of the box.
+    angle : float
+        Radians: about what leans clockwise by it in the picture stands upright in the square.
+
+    Returns
+    -------
+    Square
+    """
+    side = max(float((box[2:] - box[:2]).max()), 1.0)
+    step = GRID * 2.0 ** np.round(np.log2(side))
+    half = _to_nearest(side, step) / 2
+    middle = _to_nearest((box[:2] + box[2:]) / 2, step)
+    return Square.around(np.concatenate([middle - half, middle + half]), margin, float(_to_nearest(angle, TURN)))
+
+
+def _to_nearest(values: np.ndarray | float, step: float) -> np.ndarray:
+    """Round to multiples of a step, halves up."""
+    return np.floor(np.asarray(values) / step + 0.5) * step
