@@ -302,7 +302,7 @@ def test_what_is_no_revision_or_model_is_said(repository):
         load_side(":baseline", repository)
     with pytest.raises(BadInput, match="was not made by that revision"):
         load_side("older", repository)
-    with pytest.raises(BadInput, match="names no skeleton"):
+    with pytest.raises(BadInput, match="is not readable YAML"):
         load_side("broken", repository)
     with pytest.raises(BadInput, match="does not belong to its labels"):
         load_side("renamed", repository)

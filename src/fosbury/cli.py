@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ class _Commands(TyperGroup):
     """Answers bad input in one sentence with exit code 2, and work that failed with exit code 1."""
 
     def invoke(self, ctx: typer.Context) -> Any:
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name need not be text
         try:
             return super().invoke(ctx)
         except BadInput as error:
@@ -77,6 +79,17 @@ def _version(wanted: bool) -> None:
 
         typer.echo(f"fosbury {version('fosbury')}")
         raise typer.Exit()
+
+
+def _check_output(path: Path | None, option: str) -> None:
+    """Refuse a folder, or a name below a file, before any work is done for it; an empty name is the current folder."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise BadInput(path, "is a folder", f"name a file with {option}")
+    around = next(folder for folder in path.absolute().parents if folder.exists())
+    if not around.is_dir():
+        raise BadInput(path, f"cannot be written, for {around} is a file", f"name another place with {option}")
 
 
 def _official_joints() -> Any:
@@ -276,8 +289,7 @@ def evaluate(
     from fosbury.models.predicting import measure
     from fosbury.report.table import terminal_table, write_json
 
-    if json_path is not None and json_path.is_dir():
-        raise BadInput(json_path, "is a folder", "name a file with --json")
+    _check_output(json_path, "--json")
     if upright and second_look is None:
         raise BadInput("--upright", "turns the second look, and none was asked for", "add --second-look 1.5")
     named = named_skeleton(skeleton) if skeleton else None
@@ -330,13 +342,12 @@ def compare(
     from fosbury.files import write_text
     from fosbury.report.compare import compare as compare_sides
     from fosbury.report.compare_page import markdown, page, terminal
-    from fosbury.report.compare_sides import load_side
+    from fosbury.report.compare_sides import check_distinct, load_side
 
+    _check_output(html_path, "--html")
     if len(revisions) < 2:
         raise BadInput("fosbury compare", "was given one revision", "give two or more, such as main my-branch")
-    named = [run for side in revisions for run in side.split(",")]
-    if len(set(named)) < len(named):
-        raise BadInput("fosbury compare", "was given a revision twice", "name each once")
+    check_distinct([run for side in revisions for run in side.split(",")])
     comparison = compare_sides([load_side(each) for each in revisions], common)
     typer.echo(markdown(comparison) if md else terminal(comparison))
     if html_path is not None:
@@ -364,6 +375,7 @@ def agreement(
     from fosbury.metrics.agreement import agreement as compare_labels
     from fosbury.report.table import agreement_json, agreement_table, write_json
 
+    _check_output(json_path, "--json")
     joints = named_skeleton(skeleton)
     found, notes = compare_labels(read_coco(first, joints), read_coco(second, joints), stature)
     Console().print(agreement_table(found))
@@ -386,6 +398,7 @@ def efficiency(
     from fosbury.files import write_text
     from fosbury.report.efficiency import efficiency_page, experiments, learning_points
 
+    _check_output(html_path, "--html")
     points, before = learning_points(experiments())
     typer.echo(f"before fine-tuning: {before:.1f} mm")
     for point in points:
@@ -413,6 +426,7 @@ def seeds(
     from fosbury.report.seeds import seed_spread, to_json
     from fosbury.report.table import write_json
 
+    _check_output(json_path, "--json")
     spread = seed_spread([load_run(each) for each in revisions])
     for seed, arch, upright in zip(spread.seeds, spread.arch_error_mm, spread.upright_error_mm, strict=True):
         typer.echo(f"seed {seed}: arch {arch:.1f} mm, upright {upright:.1f} mm")

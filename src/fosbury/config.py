@@ -336,7 +336,7 @@ def compose(overrides: tuple[str, ...] | list[str] = (), root: Path | None = Non
         with initialize_config_dir(str(root / "conf"), version_base=None):
             config = hydra_compose("config", overrides=list(overrides))
         return OmegaConf.to_container(config, resolve=True)
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError, RecursionError) as error:
         raise BadInput("conf/", f"does not compose ({_one_line(error)})", "mend the override or the file") from None
 
 

@@ -15,8 +15,8 @@ import yaml
 
 from fosbury.errors import BadInput
 
-MAX_YAML = 2**16
-"""Bytes; params.yaml has 4 kB, the largest file of conf/ less."""
+MAX_YAML = 2**18
+"""Bytes; params.yaml has 4 kB, dvc.lock 40."""
 MAX_VALUES = 20_000
 """Keys and values of a YAML file, with those that its aliases repeat."""
 MAX_DEPTH = 50

@@ -9,6 +9,7 @@ unpickled, and the same poses give the same bytes.
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from fosbury.files import draft
 from fosbury.pose import Dataset, Pose
 
 PARTS = ("keypoints", "confidence", "box", "score")
+MAX_UNPACKED = 2**31
+"""Bytes; ten million poses of 17 joints."""
 MEND = "run 'dvc repro' to make it again"
 
 
@@ -87,22 +90,35 @@ def read_predictions(content: bytes | Path, where: str | Path | None = None) -> 
     where = where or (content if isinstance(content, Path) else "predictions")
     try:
         data = content.read_bytes() if isinstance(content, Path) else content
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED:
+                raise ValueError("it unpacks to more than poses need")
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            files = tuple(arrays["files"].tolist())
-            models = {name: _poses(arrays, name, len(files)) for name in arrays["models"].tolist()}
-            return Predictions(tuple(arrays["joints"].tolist()), files, models)
+            joints, files, models = (_names(arrays[key]) for key in ("joints", "files", "models"))
+            found = {name: _poses(arrays, name, len(files), len(joints)) for name in models}
+            return Predictions(joints, files, found)
     except FileNotFoundError:
         raise BadInput(where, "is not there", MEND) from None
     except Exception as error:  # NumPy lets out whatever its readers of zip, header and tokens raise
         raise BadInput(where, "does not hold predictions that can be read", MEND) from error
 
 
-def _poses(arrays: Mapping[str, np.ndarray], name: str, frames: int) -> list[list[Pose]]:
+def _names(array: np.ndarray) -> tuple[str, ...]:
+    if array.ndim != 1 or array.dtype.kind != "U" or len(set(array.tolist())) < len(array):
+        raise ValueError("it does not list names")
+    return tuple(array.tolist())
+
+
+def _poses(arrays: Mapping[str, np.ndarray], name: str, frames: int, joints: int) -> list[list[Pose]]:
     found: list[list[Pose]] = [[] for _ in range(frames)]
-    parts = (arrays[f"{name}/{part}"].astype(float) for part in PARTS)
     owner = arrays[f"{name}/frame"]
-    if (owner < 0).any():
+    if owner.ndim != 1 or owner.dtype.kind != "i" or ((owner < 0) | (owner >= frames)).any():
         raise ValueError("a pose of no frame")
+    parts = [arrays[f"{name}/{part}"] for part in PARTS]
+    shapes = [(len(owner), *shape) for shape in ((joints, 2), (joints,), (4,), ())]
+    if [part.shape for part in parts] != shapes or any(part.dtype.kind != "f" for part in parts):
+        raise ValueError("its arrays do not belong together")
+    parts = [part.astype(float) for part in parts]
     for frame, keypoints, confidence, box, score in zip(owner, *parts, strict=True):
         found[frame].append(Pose(keypoints, confidence, box, float(score)))
     return found

@@ -11,6 +11,9 @@ from fosbury.errors import BadInput
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 """How every Git LFS pointer begins (git-lfs, docs/spec.md)."""
 
+MAX_FOLDERS, MAX_NAME = 30, 1000
+"""Of a name in a stranger's file; systems end at paths of 1,024 (macOS) or 4,096 bytes."""
+
 
 def check_file(path: str | Path) -> Path:
     """Return ``path`` if it is a file with content of its own.
@@ -74,4 +77,6 @@ def unsafe_name(name: str) -> str | None:
         return "climbs out of its folder by '..'"
     if any(len(part.encode("utf-8", "surrogatepass")) > 255 for part in parts):
         return "is longer than a file name can be"
+    if len(parts) > MAX_FOLDERS or len(name) > MAX_NAME:
+        return f"lies deeper than {MAX_FOLDERS} folders or is longer than {MAX_NAME} letters"
     return None

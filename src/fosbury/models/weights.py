@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 
@@ -99,13 +99,16 @@ def fetch_weights(url: str, path: str | Path, sha256: str, mirror: str | None = 
         raise BadInput(path, "is in the way: it is not the file to be fetched", "move it away and fetch again")
     if address.partition(":")[0].lower() not in SCHEMES:
         raise BadInput(MIRROR, f"'{address}' is not an address", "set it to one that begins with https:// or file://")
+    if not (address.isascii() and address.isprintable()) or " " in address:
+        hint = "write them as in '%20' for a space"
+        raise BadInput(MIRROR, f"'{address}' holds characters that no address has", hint)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fetch-") as folder:
         draft = Path(folder) / path.name
         try:
             with urllib.request.urlopen(address, timeout=60) as response, draft.open("wb") as stream:
                 _copy(response, stream, int(response.headers.get("Content-Length") or 0), path.name)
-        except (urllib.error.URLError, OSError, ValueError) as error:
+        except (HTTPException, OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             raise WorkFailed(
                 f"{address}: could not be fetched ({reason}); try again, download it elsewhere and put it at {path}, "

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import dvc.api
 import numpy as np
-import yaml
 from dvc.exceptions import DvcException, NotDvcRepoError
-from dvc.scm import RevError, SCMError
+from dvc.scm import SCM, RevError, SCMError, resolve_rev
 
 from fosbury.config import flat
+from fosbury.documents import parse_yaml
 from fosbury.errors import BadInput
 from fosbury.formats.coco import read_coco
 from fosbury.formats.predictions import Predictions, read_predictions
@@ -26,6 +26,10 @@ WORKSPACE = "workspace"
 BASELINE, TUNED = "baseline", "finetuned"
 LABELS = "data/dataset/test.json"
 PREDICTIONS = {"metrics/predictions.npz": (BASELINE, TUNED), "metrics/export_predictions.npz": ("onnx", "coreml")}
+LONGEST = 200
+"""Letters of a revision's name; git keeps it as a file."""
+LONGEST = 200
+"""Letters of a revision's name; git keeps it as a file."""
 MODELS = tuple(model for models in PREDICTIONS.values() for model in models)
 
 
@@ -125,11 +129,15 @@ def load_run(asked: str, repository: Path = Path()) -> Run:
     if model not in MODELS:
         raise BadInput(asked, f"names the model '{model}'", f"choose one of {', '.join(MODELS)}")
     path = next(path for path, models in PREDICTIONS.items() if model in models)
-    try:
-        params = yaml.safe_load(_read("params.yaml", revision, repository))
-        skeleton = Skeleton.from_mapping(params["skeleton"], where=f"params.yaml of {revision}")
-    except (KeyError, TypeError, yaml.YAMLError):
-        raise BadInput(f"params.yaml of {revision}", "names no skeleton", "name a revision of this project") from None
+    where, hint = f"params.yaml of {revision}", "name a revision of this project"
+    params = parse_yaml(_read("params.yaml", revision, repository), where, hint)
+    if not isinstance(params, dict) or "skeleton" not in params:
+        raise BadInput(where, "names no skeleton", hint)
+    skeleton = Skeleton.from_mapping(params["skeleton"], where=where)
+    params = flat(params)
+    cap = params.get("evaluate.cap")
+    if type(cap) not in (int, float) or not 0 < cap <= 1:
+        raise BadInput(where, f"has the evaluate.cap {cap!r:.80}", "name a revision in which it is a number up to 1")
     with tempfile.TemporaryDirectory() as folder:
         labels = Path(folder) / "test.json"
         labels.write_bytes(_read(LABELS, revision, repository))
@@ -146,7 +154,46 @@ def load_run(asked: str, repository: Path = Path()) -> Run:
     training = training_of(
         revision, tuned=model != BASELINE, read=lambda path, at: _read(path, at, repository), repository=repository
     )
-    return Run(asked, flat(params), test, own, training)
+    return Run(asked, params, test, own, training)
+
+
+def check_distinct(asked: Sequence[str], repository: Path = Path()) -> None:
+    """Refuse one model of one revision under two names, such as ``@`` and ``HEAD``.
+
+    Parameters
+    ----------
+    asked : sequence of str
+        As `load_run` takes them.
+    repository : Path
+
+    Raises
+    ------
+    BadInput
+        Naming both.
+    """
+    seen: dict[tuple[str, str], str] = {}
+    for name in asked:
+        revision, _, model = name.partition(":")
+        key = _commit(revision, repository), model or TUNED
+        if key in seen:
+            both = name if name == seen[key] else f"{seen[key]} and {name}, which is the same"
+            raise BadInput("fosbury compare", f"was given a revision twice ({both:.80})", "name each once")
+        seen[key] = name
+
+
+def _commit(revision: str, repository: Path) -> str:
+    """The commit that a revision stands for; the revision itself where there is none, which `load_run` answers."""
+    if revision == WORKSPACE or not _can_be_revision(revision):
+        return revision
+    try:
+        return resolve_rev(SCM(str(repository), search_parent_directories=True), revision)
+    except (RevError, SCMError):
+        return revision
+
+
+def _can_be_revision(revision: str) -> bool:
+    """Whether git can be asked for it: of a length that a file may have, and text."""
+    return len(revision) <= LONGEST and revision.isprintable()
 
 
 def _read(path: str, revision: str, repository: Path) -> bytes:
@@ -155,11 +202,13 @@ def _read(path: str, revision: str, repository: Path) -> bytes:
             return (repository / path).read_bytes()
         except OSError:
             raise BadInput(path, "is not in the workspace", "run 'dvc repro'") from None
+    hint = "name a branch, a tag, a commit or an experiment ('dvc exp show' lists them)"
+    if not _can_be_revision(revision):
+        raise BadInput(f"{revision!r:.40}...", "is no revision of this repository", hint)
     try:
         return dvc.api.read(path, repo=str(repository), rev=revision, mode="rb")
     except RevError:
-        mend = "name a branch, a tag, a commit or an experiment ('dvc exp show' lists them)"
-        raise BadInput(revision, "is no revision of this repository", mend) from None
+        raise BadInput(revision, "is no revision of this repository", hint) from None
     except (SCMError, NotDvcRepoError):
         raise BadInput(repository.absolute(), "is no repository of git and DVC", "go to the project's folder") from None
     except (DvcException, FileNotFoundError) as error:

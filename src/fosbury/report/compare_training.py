@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from fosbury.documents import parse_yaml
 from fosbury.errors import BadInput
 from fosbury.pose import Frame
 
@@ -93,9 +92,9 @@ def _names(revision: str, read: Read) -> set[str]:
 def _starting_weights(revision: str, read: Read) -> str | None:
     """Path of the weights that a revision starts from; None for those whose pictures are none of this repository."""
     try:
-        model = yaml.safe_load(read("params.yaml", revision))["model"]
+        model = parse_yaml(read("params.yaml", revision), "params.yaml", "")["model"]
         weights, url = str(model["weights"]), model.get("url")
-    except (BadInput, KeyError, TypeError, AttributeError, yaml.YAMLError):
+    except (BadInput, KeyError, TypeError, AttributeError):
         return None
     return None if url or weights.startswith(STARTERS) else weights
 
@@ -103,9 +102,9 @@ def _starting_weights(revision: str, read: Read) -> str | None:
 def _digest(revision: str, weights: str, read: Read) -> str | None:
     """Hash of the starting weights, as the lock of a revision has it."""
     try:
-        deps = yaml.safe_load(read(LOCK, revision))["stages"]["train"]["deps"]
+        deps = parse_yaml(read(LOCK, revision), LOCK, "")["stages"]["train"]["deps"]
         return next(str(dep["md5"]) for dep in deps if dep["path"] == weights)
-    except (BadInput, KeyError, TypeError, StopIteration, yaml.YAMLError):
+    except (BadInput, KeyError, TypeError, StopIteration):
         return None
 
 
@@ -116,10 +115,13 @@ def _trained_by(digest: str | None, repository: Path) -> str | None:
     commits = _git(repository, "log", "--all", "--format=%H", f"-S{digest}", "--", LOCK)
     for commit in (commits or b"").decode().split():
         try:
-            outs = yaml.safe_load(_git(repository, "show", f"{commit}:./{LOCK}") or b"")["stages"]["train"]["outs"]
-        except (KeyError, TypeError, yaml.YAMLError):
+            outs = parse_yaml(_git(repository, "show", f"{commit}:./{LOCK}") or b"", LOCK, "")["stages"]["train"][
+                "outs"
+            ]
+            trained = any(out.get("md5") == digest for out in outs)
+        except (BadInput, KeyError, TypeError, AttributeError):
             continue
-        if any(out.get("md5") == digest for out in outs):
+        if trained:
             return commit
     return None
 

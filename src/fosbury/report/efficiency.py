@@ -11,6 +11,8 @@ from typing import Any
 
 import dvc.api
 import numpy as np
+from dvc.exceptions import NotDvcRepoError
+from dvc.scm import SCMError
 
 from fosbury.errors import BadInput
 from fosbury.report.charts import lines
@@ -94,8 +96,17 @@ def _number(value: Any) -> float | None:
 
 
 def experiments(repository: Path = Path()) -> list[dict[str, Any]]:
-    """Experiments of HEAD with their parameters and metrics."""
-    return dvc.api.exp_show(str(repository))
+    """Experiments of HEAD with their parameters and metrics.
+
+    Raises
+    ------
+    BadInput
+        If it is no repository.
+    """
+    try:
+        return dvc.api.exp_show(str(repository))
+    except (SCMError, NotDvcRepoError):
+        raise BadInput(repository.absolute(), "is no repository of git and DVC", "go to the project's folder") from None
 
 
 def efficiency_page(points: Sequence[Point], before: float) -> str:

@@ -20,6 +20,7 @@ from markdown_it import MarkdownIt
 from rich import box
 from rich.table import Table
 
+from fosbury.documents import parse_json
 from fosbury.errors import BadInput
 from fosbury.files import write_text
 from fosbury.metrics.agreement import JointAgreement
@@ -240,11 +241,10 @@ def read_json(path: Path) -> Any:
         If the file is missing or is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError:
         raise BadInput(path, "is missing", "run 'dvc repro' to make it") from None
-    except (UnicodeDecodeError, json.JSONDecodeError):
-        raise BadInput(path, "is not JSON", "delete it and run 'dvc repro' to make it again") from None
+    return parse_json(content, path, "delete it and run 'dvc repro' to make it again")
 
 
 def table_page(evaluations: Mapping[str, Mapping[str, Any]], seeds: str | None = None) -> str:

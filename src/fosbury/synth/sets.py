@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from tqdm import tqdm
 
+from fosbury.documents import read_yaml
 from fosbury.errors import BadInput
 from fosbury.files import replace_folder, work_folder
 from fosbury.media.video import write_video
@@ -62,13 +62,7 @@ def read_recipe(path: str | Path) -> Recipe:
         If the file is missing or unreadable, or a value is not what ``LIMITS`` allow.
     """
     path = Path(path)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(path, f"cannot be read ({error.strerror})", "restore it from git") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        problem = str(error).splitlines()[0]
-        raise BadInput(path, f"is not YAML ({problem})", "mend it or restore it from git") from None
+    values = read_yaml(path, "mend it or restore it from git")
     if not isinstance(values, Mapping):
         raise BadInput(path, "holds no keys", f"give {', '.join(LIMITS)}")
     return _checked(path, values)

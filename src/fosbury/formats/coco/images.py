@@ -15,6 +15,8 @@ from fosbury.media.image import image_size
 from fosbury.pose import PHASES, Frame
 from fosbury.skeleton import normalise
 
+MAX_SIDE = 100_000
+"""Pixels; JPEG ends at 65,535."""
 Locate = Callable[[Frame], Path | None]
 """Where a frame's picture ought to lie; None where there is none to check."""
 
@@ -86,7 +88,7 @@ def _frame(entry: Mapping[str, Any], locate: Locate, found: Findings, problems: 
         **_extras(entry, problems),
     )
     size = [entry.get(key) for key in ("width", "height")]
-    stated = all(type(side) in (int, float) and side == side and side > 0 and side % 1 == 0 for side in size)
+    stated = all(type(side) in (int, float) and 0 < side <= MAX_SIDE and side % 1 == 0 for side in size)
     absent = all(side is None for side in size)
     if not stated and not absent:
         problems.append(f"has width {size[0]!r} and height {size[1]!r}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from fosbury.documents import parse_json
 from fosbury.errors import BadInput, BadInputs
 from fosbury.formats.coco.categories import joint_indices, own_skeleton, read_categories
 from fosbury.formats.coco.findings import Findings, is_id
@@ -103,12 +103,7 @@ def _load(path: Path) -> dict[str, list]:
 
 def _parse(path: Path) -> dict[str, list]:
     mend = "export as 'COCO keypoints'"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BadInput(path, f"is not JSON ({error})", mend) from None
-    except (RecursionError, ValueError):
-        raise BadInput(path, "is JSON that no labelling tool writes", mend) from None
+    content = parse_json(path.read_bytes(), path, mend)
     if isinstance(content, list):
         raise BadInput(path, "is a list, such as detection results or Label Studio tasks, not a COCO file", mend)
     if not isinstance(content, dict):
