@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 from omegaconf import OmegaConf
 from scratch import CLIPS, Scratch
@@ -9,6 +10,9 @@ from scratch import CLIPS, Scratch
 from fosbury.skeleton import Skeleton
 
 ROOT = Path(__file__).parents[1]
+# Hypothesis refuses examples that take longer than 200 ms, which a slower machine needs for any of them.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ def test_it_is_committed_without_outputs():
 def test_it_runs_and_shows_the_data_and_the_errors(pipeline):
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     where = {"metadata": {"path": str(pipeline.root / "notebooks")}}
-    client = NotebookClient(notebook, timeout=300, resources=where)
+    client = NotebookClient(notebook, timeout=None, resources=where)
     client.execute(env=pipeline.environment)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output.output_type == "error"]

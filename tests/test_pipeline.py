@@ -26,7 +26,6 @@ pytestmark = pytest.mark.pipeline
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 KILL_EPOCHS = 3
-PATIENCE = 240  # seconds
 DOCUMENTED = (ROOT / "docs/evaluating.md").read_text(encoding="utf-8").splitlines()
 
 
@@ -177,9 +176,8 @@ def test_an_experiment_in_a_folder_of_its_own_runs_the_code_that_it_records(pipe
     if how == "--queue":
         written_by("of the workspace")
         scratch.run("dvc", "queue", "start")
-        end = time.monotonic() + PATIENCE
         while "apart" not in scratch.run("git", "for-each-ref", "refs/exps"):
-            assert time.monotonic() < end, scratch.run("dvc", "queue", "status")
+            assert "Failed" not in scratch.run("dvc", "queue", "status")
             time.sleep(0.5)
     else:
         assert stages_run(output) == {"annotations"}
@@ -241,10 +239,8 @@ def kill_once_there(scratch: Scratch, file: Path) -> None:
         start_new_session=True,
     )
     try:
-        end = time.monotonic() + PATIENCE
         while not file.exists():
             assert run.poll() is None, "the run ended before its first epoch did"
-            assert time.monotonic() < end, "the first epoch takes too long"
             time.sleep(0.01)
     finally:
         os.killpg(run.pid, signal.SIGKILL)

@@ -316,3 +316,18 @@ def test_dvc_says_nothing_to_the_outside_and_composes_conf():
     assert re.search(r"analytics = false", settings)
     assert re.search(r"enabled = true", settings)
     assert "remote" not in settings
+
+
+def test_no_test_asserts_a_time():
+    """A slower machine is not wrong: speed is a ratio in bench/, growth a count of calls (tests/counting.py)."""
+    clocks = {"perf_counter", "process_time", "monotonic", "thread_time", "time", "time_ns", "timeit", "now"}
+    clocks |= {f"{clock}_ns" for clock in clocks}
+    for path in sorted((ROOT / "tests").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in clocks:
+                assert node.value.id not in ("time", "datetime", "timeit"), f"{path.name}:{node.lineno} reads a clock"
+            if isinstance(node, ast.ImportFrom) and node.module in ("time", "timeit"):
+                assert {alias.name for alias in node.names} <= {"sleep"}, f"{path.name}:{node.lineno} reads a clock"
+            if isinstance(node, ast.keyword) and node.arg in ("timeout", "deadline", "max_seconds"):
+                limit = node.value.value if isinstance(node.value, ast.Constant) else "?"
+                assert limit is None, f"{path.name}:{node.value.lineno}: a time limit of its own"
