@@ -20,7 +20,7 @@ from fosbury.metrics.intervals import LEVEL, SURE, differences, jackknife, mean_
 UNITS = (3, 5, 9, 25)
 MEAN_MM = 200.0
 RESAMPLES = 1000
-REAL = Path(__file__).with_name("arch_errors.csv")  # columns: joints, error_mm, within_tenth, missed
+REAL = Path(__file__).parent / "data" / "arch_errors.csv"  # columns: joints, error_mm, within_tenth, missed
 
 Sample = tuple[np.ndarray, np.ndarray, float]  # sums and counts (U, M) of M experiments, and the true ratio
 Draw = Callable[[np.random.Generator, int, int], Sample]
@@ -111,7 +111,7 @@ def bootstrap_t(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
         drawn = rng.integers(0, units, (units, RESAMPLES))
         ratio, error, _ = linearised(own[:, None], count[:, None])
         ratios, errors, _ = linearised(own[drawn], count[drawn])
-        varied = errors > 1e-9 * ratios
+        varied = (ratios > 0) & (errors > 1e-9 * ratios)
         scores = np.log(ratios[varied] / ratio) * ratios[varied] / errors[varied]
         high, low = np.quantile(scores, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         ends.append(ratio * np.exp(-np.array([low, high]) * error / ratio))

@@ -453,7 +453,7 @@ def test_a_stature_or_cap_that_is_none_is_refused_on_either_side(run, name, valu
 
 @pytest.fixture(scope="module")
 def lineage(coco17, tmp_path_factory) -> Path:
-    """``leaky`` learnt two test clips; ``heir`` starts from its checkpoint, ``stranger`` from unknown weights."""
+    """``leaky`` learnt two test clips; ``heir`` starts from its checkpoint, ``grandchild`` from that of ``heir``."""
     root = started(tmp_path_factory.mktemp("lineage"))
 
     def lock(weights: str, start: str, result: str) -> None:
@@ -471,6 +471,9 @@ def lineage(coco17, tmp_path_factory) -> Path:
     git(root, "checkout", "-qb", "heir", "main")
     lock("models/mine.pt", "2" * 32, "3" * 32)
     commit(root, coco17, 2.0, dataset(coco17), 0.003, model={"weights": "models/mine.pt", "url": None})
+    git(root, "checkout", "-qb", "grandchild", "main")
+    lock("models/mine.pt", "3" * 32, "5" * 32)
+    commit(root, coco17, 2.2, dataset(coco17), 0.005, model={"weights": "models/mine.pt", "url": None})
     git(root, "checkout", "-qb", "stranger", "main")
     lock("models/mine.pt", "9" * 32, "4" * 32)
     commit(root, coco17, 2.5, dataset(coco17), 0.004, model={"weights": "models/mine.pt", "url": None})
@@ -478,7 +481,7 @@ def lineage(coco17, tmp_path_factory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("name", ["leaky", "heir", "heir:baseline"])
+@pytest.mark.parametrize("name", ["leaky", "heir", "heir:baseline", "grandchild"])
 def test_a_test_clip_seen_in_training_is_refused_or_left_out(lineage, name):
     sides = [load_side(each, lineage) for each in ("main", name)]
     with pytest.raises(BadInput, match=f"{name}: was trained on clips or groups of 10 test frames") as error:

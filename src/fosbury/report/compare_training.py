@@ -57,23 +57,25 @@ def training_of(revision: str, *, tuned: bool, read: Read, repository: Path) -> 
     """
     names: set[str] = set()
     notes: list[str] = []
-    seen: set[str] = set()
+    visited: list[str] = []
     trained = revision if tuned else None
     while True:
         if trained is not None:
+            visited.append(trained)
             try:
                 names |= _names(trained, read)
             except BadInput as error:
                 notes.append(f"what {trained} was trained on could not be read: {error.where}: {error.problem}")
         weights = _starting_weights(revision, read)
-        if weights is None or weights in seen:
-            return Training(frozenset(names), tuple(notes))
-        seen.add(weights)
+        if weights is None:
+            break
         trained = _trained_by(_digest(revision, weights, read), repository)
         if trained is None:
             notes.append(f"{revision} starts from {weights}, which no commit here trained: its pictures are not known")
-            return Training(frozenset(names), tuple(notes))
+        if trained is None or trained in visited:
+            break
         revision = trained
+    return Training(frozenset(names), tuple(notes))
 
 
 def _names(revision: str, read: Read) -> set[str]:
@@ -114,15 +116,13 @@ def _trained_by(digest: str | None, repository: Path) -> str | None:
         return None
     commits = _git(repository, "log", "--all", "--format=%H", f"-S{digest}", "--", LOCK)
     for commit in (commits or b"").decode().split():
+        lock = _git(repository, "show", f"{commit}:./{LOCK}") or b""
         try:
-            outs = parse_yaml(_git(repository, "show", f"{commit}:./{LOCK}") or b"", LOCK, "")["stages"]["train"][
-                "outs"
-            ]
-            trained = any(out.get("md5") == digest for out in outs)
+            outs = parse_yaml(lock, LOCK, "")["stages"]["train"]["outs"]
+            if any(out.get("md5") == digest for out in outs):
+                return commit
         except (BadInput, KeyError, TypeError, AttributeError):
             continue
-        if trained:
-            return commit
     return None
 
 

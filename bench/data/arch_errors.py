@@ -1,7 +1,7 @@
-"""Write ``arch_errors.csv``: one row for each inverted athlete of Leeds Sports Pose Extended, as weights that were not
-fine-tuned see them. ``coverage.py`` draws its real errors from it.
+"""Write ``arch_errors.csv``: one row for each of 400 inverted athletes of Leeds Sports Pose Extended, as weights of
+YOLO11n-pose that were not fine-tuned see them. ``bench/coverage.py`` draws its real errors from it.
 
-    python bench/arch_errors.py --labels DIR/annotations.json --images DIR/images --weights FILE.pt
+    python bench/data/arch_errors.py --labels DIR/annotations.json --images DIR/images --weights FILE.pt
 """
 
 from __future__ import annotations
