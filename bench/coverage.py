@@ -113,8 +113,12 @@ def bootstrap_t(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
         ratios, errors, _ = linearised(own[drawn], count[drawn])
         varied = (ratios > 0) & (errors > 1e-9 * ratios)
         scores = np.log(ratios[varied] / ratio) * ratios[varied] / errors[varied]
+        if not len(scores):  # units that are all alike
+            ends.append(np.repeat(ratio, 2))
+            continue
         high, low = np.quantile(scores, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        ends.append(ratio * np.exp(-np.array([low, high]) * error / ratio))
+        with np.errstate(over="ignore"):
+            ends.append(ratio * np.exp(-np.array([low, high]) * error / ratio))
     return np.array(ends)
 
 

@@ -316,22 +316,23 @@ class Evaluation:
         for column, mask in enumerate(rows.T):
             people[np.flatnonzero(mask)[np.unique(self.person[mask], return_index=True)[1]], column] = True
         near = [(self.error_trunk <= threshold).astype(float) for threshold in PCK]
-        parts = [(self.error_mm, rows), *((each, rows) for each in near)]
-        parts += [(self.missed.astype(float), people), (self.swapped, rows), (self.unaided_mm, rows)]
-        sums, counts = zip(*(sums_by_unit(self.unit, values, counted) for values, counted in parts), strict=True)
-        shares = share_intervals(np.hstack(sums[1:]), np.hstack(counts[1:])).reshape(-1, len(masks), 2)
-        ends = np.concatenate([mean_intervals(sums[0], counts[0])[None], shares]).swapaxes(0, 1)
-        units = np.count_nonzero(counts[0], axis=0)
+        means = [(self.error_mm, rows), (self.unaided_mm, rows)]
+        shares = [*((each, rows) for each in near), (self.missed.astype(float), people), (self.swapped, rows)]
+        ends = []
+        for parts, ends_of in ((means, mean_intervals), (shares, share_intervals)):
+            sums, counts = zip(*(sums_by_unit(self.unit, values, counted) for values, counted in parts), strict=True)
+            ends.append(ends_of(np.hstack(sums), np.hstack(counts)).reshape(len(parts), len(masks), 2).swapaxes(0, 1))
+        units = np.count_nonzero(sums_by_unit(self.unit, self.error_mm, rows)[1], axis=0)
         return [
             {
                 "units": int(unit),
-                "error_mm": _ends(end[0], 2),
-                "pck": {str(each): _ends(end[1 + place], 4) for place, each in enumerate(PCK)},
-                "missed": _ends(end[-3], 4),
-                "swapped": _ends(end[-2], 4),
-                "error_mm_unaided": _ends(end[-1], 2),
+                "error_mm": _ends(error, 2),
+                "pck": {str(each): _ends(share[place], 4) for place, each in enumerate(PCK)},
+                "missed": _ends(share[-2], 4),
+                "swapped": _ends(share[-1], 4),
+                "error_mm_unaided": _ends(unaided, 2),
             }
-            for unit, end in zip(units, ends, strict=True)
+            for unit, (error, unaided), share in zip(units, *ends, strict=True)
         ]
 
     def to_json(self) -> dict[str, Any]:
