@@ -442,13 +442,26 @@ def test_settings_of_the_measure_that_differ_are_named_with_the_one_applied(run)
     assert "differ" not in " ".join(compare([Side("main", (run,)), side(run)]).notes)
 
 
-@pytest.mark.parametrize("value", ["tall", -5, None, True, float("nan"), [1850]])
-@pytest.mark.parametrize("name", ["data.stature_mm", "evaluate.cap"])
-def test_a_stature_or_cap_that_is_none_is_refused_on_either_side(run, name, value):
-    odd = side(run, **{name: value})
-    for sides in ([Side("main", (run,)), odd], [odd, Side("main", (run,))]):
-        with pytest.raises(BadInput, match=f"other: its {name} is"):
-            compare(sides)
+@pytest.fixture(scope="module")
+def plain(coco17, tmp_path_factory) -> Path:
+    root = started(tmp_path_factory.mktemp("plain"))
+    commit(root, coco17, 4.0, dataset(coco17), 0.001)
+    return root
+
+
+@pytest.mark.parametrize("value", ["tall", -5, None, True, float("nan"), [1850], "absent"])
+def test_a_stature_that_is_none_is_refused_on_either_side(plain, monkeypatch, value):
+    params = yaml.safe_load((plain / "params.yaml").read_text())
+    params["data"] = {} if value == "absent" else {"stature_mm": value}
+    monkeypatch.chdir(plain)
+    whole = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    try:
+        for words in (["workspace", "HEAD:baseline"], ["HEAD:baseline", "workspace"]):
+            result = CliRunner().invoke(app, ["compare", *words])
+            assert result.exit_code == 2 and "data.stature_mm" in result.output, result.output
+    finally:
+        Path("params.yaml").write_text(whole)
 
 
 @pytest.fixture(scope="module")

@@ -9,17 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from fosbury.errors import BadInput
 from fosbury.metrics.evaluation import Evaluation, evaluate
 from fosbury.metrics.paired import Verdict, verdicts
 from fosbury.pose import Dataset, Frame
 from fosbury.report.compare_pairing import pair
-from fosbury.report.compare_sides import Run, Side
+from fosbury.report.compare_sides import SETTINGS, Run, Side
 
 CHANGED = 5  # frames that are named, on each side
 UNTOLD = ("conf_digest", "experiment")  # digest and name of what the other parameters say
 SEED = "seed"
-SETTINGS = {"data.stature_mm": (500.0, 3000.0), "evaluate.cap": (0.0, 1.0)}  # least and most of what measures
 SKELETON = ("skeleton.sigmas", "skeleton.limbs", "skeleton.pairs", "skeleton.trunk")  # what else measures
 
 
@@ -85,12 +83,9 @@ def compare(sides: Sequence[Side], common: bool = False) -> Comparison:
     Raises
     ------
     BadInput
-        If they were tested on different frames, labels or joints, one was trained on a test frame, or one has no sound
-        stature or cap.
+        If they were tested on different frames, labels or joints, or one was trained on a test frame.
     """
     runs = list(chain.from_iterable(side.runs for side in sides))
-    for run in runs:
-        _check_settings(run)
     test, notes = pair(runs, common)
     poses = [_poses(run, test) for run in runs]
     known = np.ones(len(test.skeleton), dtype=bool)
@@ -109,15 +104,6 @@ def compare(sides: Sequence[Side], common: bool = False) -> Comparison:
         {side.name: verdicts(evaluations[0], own) for side, own in zip(sides[1:], evaluations[1:], strict=True)},
         (*notes, *_seed_notes(sides), *_applied(runs), *_told_boxes(runs), *evaluations[0][0].notes),
     )
-
-
-def _check_settings(run: Run) -> None:
-    for name, (least, most) in SETTINGS.items():
-        value = run.params.get(name)
-        sound = isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most and value > 0
-        if not sound:
-            problem = f"its {name} is {'absent' if value is None else repr(value)}"
-            raise BadInput(run.name, problem, f"set a number from {least:g} to {most:g} there and run 'dvc repro'")
 
 
 def _poses(run: Run, test: Dataset) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ LABELS = "data/dataset/test.json"
 PREDICTIONS = {"metrics/predictions.npz": (BASELINE, TUNED), "metrics/export_predictions.npz": ("onnx", "coreml")}
 LONGEST = 200
 """Letters of a revision's name; git keeps it as a file."""
-LONGEST = 200
-"""Letters of a revision's name; git keeps it as a file."""
+SETTINGS = {"data.stature_mm": (500.0, 3000.0), "evaluate.cap": (0.0, 1.0)}
+"""What a comparison measures with: parameters that are numbers above 0, from a least to a most."""
 MODELS = tuple(model for models in PREDICTIONS.values() for model in models)
 
 
@@ -135,9 +135,7 @@ def load_run(asked: str, repository: Path = Path()) -> Run:
         raise BadInput(where, "names no skeleton", hint)
     skeleton = Skeleton.from_mapping(params["skeleton"], where=where)
     params = flat(params)
-    cap = params.get("evaluate.cap")
-    if type(cap) not in (int, float) or not 0 < cap <= 1:
-        raise BadInput(where, f"has the evaluate.cap {cap!r:.80}", "name a revision in which it is a number up to 1")
+    _check_settings(params, where)
     with tempfile.TemporaryDirectory() as folder:
         labels = Path(folder) / "test.json"
         labels.write_bytes(_read(LABELS, revision, repository))
@@ -155,6 +153,14 @@ def load_run(asked: str, repository: Path = Path()) -> Run:
         revision, tuned=model != BASELINE, read=lambda path, at: _read(path, at, repository), repository=repository
     )
     return Run(asked, params, test, own, training)
+
+
+def _check_settings(params: Mapping[str, Any], where: str) -> None:
+    for name, (least, most) in SETTINGS.items():
+        value = params.get(name)
+        if type(value) not in (int, float) or not (least <= value <= most and value > 0):
+            problem = f"has the {name} {value!r:.80}" if name in params else f"has no {name}"
+            raise BadInput(where, problem, f"name a revision in which it is a number up to {most:g}")
 
 
 def check_distinct(asked: Sequence[str], repository: Path = Path()) -> None:
