@@ -150,7 +150,7 @@ SHARES: dict[str, Draw] = {
     "missed, 0.05 of 7 a clip": share(0.05, 0.1, 7),
     "missed, 0.01 of 7 a clip": share(0.01, 0.1, 7),
     "PCK, real photographs (0.055)": real(2),
-    "missed, real photographs (0.0225)": real(3, per=-1),
+    "missed, real photographs (0.0625)": real(3, per=-1),
 }
 SHARE_METHODS: dict[str, Ends] = {
     "percentile bootstrap, widened": percentile_bootstrap,
