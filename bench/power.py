@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy.stats import norm
 
-from fosbury.metrics.intervals import SURE, Difference, differences, holm
+from fosbury.metrics.intervals import SURE, Difference, differences, holm, least_units
 from fosbury.metrics.paired import Verdict
 
 SPREAD_MM = 40.0  # of the difference of two models from clip to clip
@@ -29,8 +29,9 @@ def asked_for(size: float, tests: int) -> int:
 
 
 def asked_for_before(size: float, tests: int) -> int:
-    """The same by the rule used before: as many clips as make the interval as narrow as the difference."""
-    return int(np.ceil((norm.isf(SURE / (2 * tests)) * SPREAD_MM / size) ** 2))
+    """The same by the rule used before: as many clips as make the interval as narrow as the difference, and
+    as the test needs at all."""
+    return max(int(np.ceil((norm.isf(SURE / (2 * tests)) * SPREAD_MM / size) ** 2)), least_units(tests))
 
 
 def power(clips: int, size: float, tests: int, runs: int) -> float:
