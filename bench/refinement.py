@@ -10,13 +10,14 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from pictures import add_arguments, labelled_pictures
 from timing import positive
 
 from fosbury.config import named_skeleton
-from fosbury.formats.coco import read_coco
 from fosbury.metrics.evaluation import STATURE_MM, Evaluation, evaluate
 from fosbury.metrics.stature import athletes, pixel_stature, times
 from fosbury.models import load_model
@@ -32,16 +33,19 @@ LOOKS = {"one look": None, "nearer": False, "nearer, upright": True}
 def main() -> None:
     """Measure the spread on labelled stills whose trunk leans by 60 degrees or more."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, required=True, help="a YOLO checkpoint")
+    add_arguments(parser)
     parser.add_argument("--exported", type=Path, nargs="*", default=[], help="exported files of it")
-    parser.add_argument("--annotations", type=Path, required=True)
-    parser.add_argument("--images", type=Path, required=True)
-    parser.add_argument("--skeleton", default="lsp14", help="of the labels")
     parser.add_argument("--image-size", type=positive, default=320)
     parser.add_argument("--pictures", type=positive, default=36)
     parser.add_argument("--copies", type=int, default=3)
     asked = parser.parse_args()
-    dataset = tilted(read_coco(asked.annotations, named_skeleton(asked.skeleton)), asked.pictures)
+    with TemporaryDirectory() as work:
+        dataset, root = labelled_pictures(asked, Path(work))
+        compare(asked, tilted(dataset, asked.pictures), root)
+
+
+def compare(asked: argparse.Namespace, dataset: Dataset, root: Path) -> None:
+    """Print the spread of every kind of look."""
     models = {"checkpoint": load_model(asked.model, named_skeleton("coco17"), asked.image_size)}
     models |= {f"copy {number}": perturbed(asked, number) for number in range(1, asked.copies + 1)}
     models |= {path.suffix: load_model(path) for path in asked.exported}
@@ -51,7 +55,7 @@ def main() -> None:
         found = []
         for name, model in models.items():
             looking = model if upright is None else SecondLook(model, 1.5, upright)
-            poses = predict_dataset(looking, dataset, asked.images, title=f"{look}, {name}")
+            poses = predict_dataset(looking, dataset, root, title=f"{look}, {name}")
             found.append(evaluate(dataset, poses, known=known, ap=False))
         print(f"{look:16} {spread(found, mm_per_px(dataset))}")
 
@@ -87,7 +91,8 @@ def mm_per_px(dataset: Dataset) -> np.ndarray:
 def spread(found: list[Evaluation], scale: np.ndarray) -> str:
     """What is to be said of the same pictures' joints by several networks; ``scale`` in mm a pixel, shape (P,)."""
     means = [each.figures().error_mm for each in found]
-    joints = [np.linalg.norm(each.predicted - found[0].predicted, axis=-1) * scale[:, None] for each in found[1:]]
+    joints = np.array([np.linalg.norm(each.predicted - found[0].predicted, axis=-1) for each in found[1:]])
+    joints = (joints * scale[:, None])[:, np.isfinite(joints).any(axis=2).all(axis=0)]  # people whom all found
     picture = np.nanmean(joints, axis=2).max(axis=0)
     far = np.count_nonzero(picture > 1)
     return (
