@@ -24,11 +24,11 @@ def check_file(path: str | Path) -> Path:
         If it is absent, a folder, empty, unreadable, or a Git LFS pointer.
     """
     path = Path(path)
-    if path.is_dir():
-        raise BadInput(path, "is a folder", "name the file in it")
-    if path.exists() and not path.is_file():
-        raise BadInput(path, "is not a regular file", "name a file")
     try:
+        if path.is_dir():
+            raise BadInput(path, "is a folder", "name the file in it")
+        if path.exists() and not path.is_file():
+            raise BadInput(path, "is not a regular file", "name a file")
         with path.open("rb") as file:
             head = file.read(len(LFS_POINTER))
     except FileNotFoundError:
@@ -36,7 +36,7 @@ def check_file(path: str | Path) -> Path:
     except PermissionError:
         raise BadInput(path, "may not be read", "give yourself the right to read it") from None
     except (OSError, ValueError) as error:
-        raise BadInput(path, f"cannot be opened ({error})", "check the name and the folder") from None
+        raise BadInput(path, f"cannot be opened ({error})"[:200], "check the name and the folder") from None
     if not head:
         raise BadInput(path, "is empty", "copy or export it again")
     if head == LFS_POINTER:

@@ -49,6 +49,11 @@ OUTPUTS = {
 }
 SMALLEST = 5000  # convolutions of fewer weights stay float16: 3 % of the space, a third of the error
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "com.apple.CoreML")
+# What reading or running a program raises that is damaged, or asks for the impossible.
+FAILURES = (
+    *(RuntimeError, ValueError, KeyError, TypeError, AttributeError, AssertionError, IndexError),
+    *(ArithmeticError, MemoryError),
+)
 PARTS = Path("Data/com.apple.CoreML")
 CHANGING = (
     "com.github.apple.coremltools.conversion_date",
@@ -95,10 +100,14 @@ class CoreMLPose:
         self.about, self.skeleton, self.licence = about, about.skeleton, about.licence
         self.needs_boxes, self.temperature = about.head == "simcc", about.temperature
         self.confidence, self.iou = confidence, iou
+        self.path = path
         self.feed, self.input_size, self.scale, self.channels = _input_of(spec, path)
         check_size(path, self.input_size, image_size)
         function = _function(spec, weights, path)
-        check_output(tuple(function.outputs[0].shape), about, self.input_size, path)
+        shape = tuple(function.outputs[0].shape or ())
+        if not all(isinstance(length, (int, np.integer)) for length in shape):
+            raise BadInput(path, "has an output of open shape", EXPORT_AGAIN)
+        check_output(shape, about, self.input_size, path)
         self.answer = function.outputs[0].name
         try:
             self.program = mil.Program(_operations(function), [self.answer], half)
@@ -114,7 +123,12 @@ class CoreMLPose:
         """Raw output for RGB in [0, 1], shape (1, 3, *input_size)."""
         torch.set_num_threads(default_threads())
         pixels = torch.from_numpy(batch[:, self.channels]) * self.scale
-        return self.program(**{self.feed: pixels})[self.answer].numpy()
+        try:
+            output = self.program(**{self.feed: pixels})[self.answer].numpy()
+        except FAILURES as error:
+            raise BadInput(self.path, "holds a program that cannot be run on a picture", EXPORT_AGAIN) from error
+        check_output(output.shape, self.about, self.input_size, self.path)
+        return output
 
 
 def to_coreml(
@@ -254,12 +268,11 @@ def read_package(path: Path) -> tuple[Any, Path]:
         manifest = json.loads((path / "Manifest.json").read_bytes())
         model = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"]
         model_file = path / "Data" / model
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(path / "Manifest.json", "is damaged", EXPORT_AGAIN) from error
-    check_file(model_file)
     weights = model_file.parent / "weights"
     for part in (model_file, *(sorted(weights.iterdir()) if weights.is_dir() else ())):
-        if not part.resolve().is_relative_to(path.resolve()):
+        if not _is_inside(part, path):
             raise BadInput(path, "points to a file outside itself", EXPORT_AGAIN)
         check_file(part)
     try:
@@ -271,8 +284,17 @@ def read_package(path: Path) -> tuple[Any, Path]:
     return spec, weights
 
 
+def _is_inside(part: Path, package: Path) -> bool:
+    try:
+        return part.resolve().is_relative_to(package.resolve())
+    except (OSError, RuntimeError, ValueError):  # a circle of links, or no name of a file
+        return False
+
+
 def _input_of(spec: Any, path: Path) -> tuple[str, tuple[int, int], float, list[int]]:
     """Name, height and width, factor on pixels in [0, 1], and order of the channels of the one input."""
+    if len(spec.description.input) != 1:
+        raise BadInput(path, f"takes {len(spec.description.input)} inputs, not one picture", EXPORT_AGAIN)
     first = spec.description.input[0]
     kind = first.type.WhichOneof("Type")
     if kind == "imageType" and first.type.imageType.colorSpace in (
@@ -292,9 +314,11 @@ def _function(spec: Any, weights: Path, path: Path) -> Function:
     try:
         with _quiet():
             program = load_program(spec, spec.specificationVersion, str(weights))
-        return program.functions["main"]
-    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, AssertionError, IndexError) as error:
+        function = program.functions["main"]
+        _ = function.outputs[0]
+    except FAILURES as error:
         raise BadInput(path, "holds a program or weights that cannot be read", EXPORT_AGAIN) from error
+    return function
 
 
 def _operations(function: Function) -> Iterator[mil.Operation]:

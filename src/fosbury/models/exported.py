@@ -14,6 +14,9 @@ from fosbury.skeleton import Skeleton
 
 FORMAT = 1
 STRIDES = (8, 16, 32, 64)
+STRIDE = 32  # sides of the input are multiples of it, where a network leaves them open
+LARGEST = 4096  # side in pixels, as in params.yaml
+MOST_JOINTS = 1000
 CALIBRATED = (
     "Of joints of confidence c, kept between 0.000001 and 0.999999, a share of about 1 / (1 + exp(-ln(c / (1 - c)) / "
     "{})) was right (similarity 0.5) on the validation clips. "
@@ -168,8 +171,10 @@ def read_entries(given: Mapping[str, str], where: str | Path, skeleton: Skeleton
     if head not in HEADS:
         raise BadInput(where, f"has a head of kind '{head}', which this version does not know", "update fosbury")
     shape = _numbers(given.get("kpt_shape"))
-    if given.get("task", "pose") != "pose" or shape is None or shape[1] not in (2, 3):
+    if given.get("task", "pose") != "pose" or shape is None or shape[1] not in (2, 3) or shape[0] > MOST_JOINTS:
         raise BadInput(where, "is not a pose model that this project can read", another)
+    if "imgsz" in given and _numbers(given["imgsz"]) is None:
+        raise BadInput(where, f"says that its image size is {given['imgsz'][:40]!r}", EXPORT_AGAIN)
     if given.get("end2end", "False") == "True":
         raise BadInput(where, "was exported with suppression of overlapping boxes inside", f"{another} without it")
     own = _own_skeleton(given, where)
@@ -243,7 +248,7 @@ def _own_skeleton(given: Mapping[str, str], where: str | Path) -> Skeleton | Non
         raise BadInput(where, f"has format {found}, and this version reads {FORMAT}", "update fosbury")
     try:
         mapping = json.loads(given["fosbury.skeleton"])
-    except ValueError:
+    except (ValueError, RecursionError):
         mapping = None
     if not isinstance(mapping, dict):
         raise BadInput(where, "has a damaged skeleton in its metadata", EXPORT_AGAIN)
@@ -253,7 +258,7 @@ def _own_skeleton(given: Mapping[str, str], where: str | Path) -> Skeleton | Non
 def _numbers(text: str | None) -> tuple[int, int] | None:
     try:
         found: Any = json.loads(text or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(found, list) or len(found) != 2 or not all(type(n) is int and n > 0 for n in found):
         return None
@@ -284,13 +289,37 @@ def check_output(shape: tuple[int, ...], about: About, size: tuple[int, int], wh
         )
 
 
+def open_size(where: str | Path, size: Any) -> tuple[int, int]:
+    """Height and width of the input of a network that takes any.
+
+    Parameters
+    ----------
+    where : str or Path
+        What says so, for messages.
+    size : int or (int, int)
+        Side, or height and width, in pixels.
+
+    Raises
+    ------
+    BadInput
+        If they are no multiples of ``STRIDE`` from ``STRIDE`` to ``LARGEST``.
+    """
+    sides = tuple(size) if isinstance(size, (list, tuple)) else (size, size)
+    if len(sides) != 2 or not all(type(side) is int and 0 < side <= LARGEST and side % STRIDE == 0 for side in sides):
+        shown = f"{size}"[:40]
+        raise BadInput(where, f"has image size {shown}", f"choose a multiple of {STRIDE} up to {LARGEST}")
+    return sides
+
+
 def check_size(where: str | Path, own: tuple[int, int], wanted: int | tuple[int, int] | None) -> None:
-    """Refuse an image size other than the one a file was exported for.
+    """Refuse an image size other than the one a file was exported for, and one that no network of poses has.
 
     Raises
     ------
     BadInput
     """
+    if not all(0 < side <= LARGEST for side in own):
+        raise BadInput(where, f"takes pictures of {own[0]} x {own[1]}", f"export it for sides up to {LARGEST}")
     wanted = (wanted, wanted) if isinstance(wanted, int) else wanted
     if wanted is not None and tuple(wanted) != own:
         raise BadInput(

@@ -139,7 +139,7 @@ def decode(output: np.ndarray, joints: int, confidence: float = 0.05, iou: float
     people = output[:, chosen].T.astype(np.float64)
     centre, half = people[:, :2], people[:, 2:4] / 2
     boxes = np.concatenate([centre - half, centre + half], axis=1)
-    kept = suppress(boxes, iou)[:MOST]
+    kept = suppress(boxes, iou)
     joint_values = people[kept, 4 + classes :].reshape(-1, joints, values)
     found = scores[chosen][kept].astype(np.float64)
     return Detections(
@@ -151,7 +151,7 @@ def decode(output: np.ndarray, joints: int, confidence: float = 0.05, iou: float
 
 
 def suppress(boxes: np.ndarray, iou: float = IOU) -> np.ndarray:
-    """Greedy non-maximum suppression.
+    """Greedy non-maximum suppression, of which ``MOST`` are kept at most.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def suppress(boxes: np.ndarray, iou: float = IOU) -> np.ndarray:
     """
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     kept, left = [], np.arange(len(boxes))
-    while left.size:
+    while left.size and len(kept) < MOST:
         best, left = left[0], left[1:]
         kept.append(best)
         overlap = np.minimum(boxes[best, 2:], boxes[left, 2:]) - np.maximum(boxes[best, :2], boxes[left, :2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from fosbury.models.exported import (
     check_size,
     description,
     entries,
+    open_size,
     read_entries,
 )
 from fosbury.models.letterbox import IOU
@@ -35,7 +37,9 @@ if TYPE_CHECKING:
     import torch
 
 OPSET = 18
-ONLY_ERRORS = 3
+ONLY_ERRORS, SILENT = 3, 4
+MOST_SECONDS = 120.0  # for one picture: a graph may hold a loop that never ends
+TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 DAMAGED = (
     failures.Fail,
     failures.InvalidArgument,
@@ -91,16 +95,16 @@ class OnnxPose:
         self.about, self.skeleton, self.licence = about, about.skeleton, about.licence
         self.needs_boxes, self.temperature = about.head == "simcc", about.temperature
         self.confidence, self.iou = confidence, iou
-        feed, answer = self.session.get_inputs()[0], self.session.get_outputs()[0]
-        self.feed, self.dtype = feed.name, np.float16 if feed.type == "tensor(float16)" else np.float32
-        fixed = feed.shape[2:] if len(feed.shape) == 4 else []
-        if len(fixed) == 2 and all(isinstance(side, int) for side in fixed):
-            self.input_size = (fixed[0], fixed[1])
-            check_size(path, self.input_size, image_size)
-            check_output(tuple(answer.shape), about, self.input_size, path)
+        self.path = path
+        self.feed, self.dtype, sides = _picture_input(self.session, path)
+        if None in sides:
+            self.input_size = open_size(path, image_size or about.image_size or 640)
         else:
-            size = image_size or about.image_size or 640
-            self.input_size = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+            self.input_size = sides
+            check_size(path, self.input_size, image_size)
+        shape = self.session.get_outputs()[0].shape
+        if all(isinstance(length, int) for length in shape):
+            check_output(tuple(shape), about, self.input_size, path)
 
     def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
         """Find the people in each RGB image; see ``PoseModel.predict``."""
@@ -108,7 +112,39 @@ class OnnxPose:
 
     def forward(self, batch: np.ndarray) -> np.ndarray:
         """Raw output for RGB in [0, 1], shape (1, 3, *input_size)."""
-        return self.session.run(None, {self.feed: batch.astype(self.dtype)})[0].astype(np.float32)
+        feed, options = {self.feed: batch.astype(self.dtype)}, onnxruntime.RunOptions()
+        options.log_severity_level = SILENT
+        watch = threading.Timer(MOST_SECONDS, setattr, (options, "terminate", True))
+        watch.start()
+        try:
+            output = self.session.run([self.session.get_outputs()[0].name], feed, options)[0]
+        except DAMAGED as error:
+            if options.terminate:
+                hint = "it may never end; give another file, or a smaller image size"
+                raise BadInput(self.path, f"took more than {MOST_SECONDS:g} s for one picture", hint) from error
+            raise BadInput(
+                self.path, "cannot be run on a picture of {} x {}".format(*self.input_size), EXPORT_AGAIN
+            ) from error
+        finally:
+            watch.cancel()
+        check_output(output.shape, self.about, self.input_size, self.path)
+        return output.astype(np.float32)
+
+
+def _picture_input(
+    session: onnxruntime.InferenceSession, path: Path
+) -> tuple[str, type, tuple[int | None, int | None]]:
+    """Name, type and sides (None where open) of the one input, which takes a colour picture."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1:
+        raise BadInput(path, f"takes {len(inputs)} inputs, not one picture", EXPORT_AGAIN)
+    feed, another = inputs[0], "export a pose model, which takes one colour picture as float32"
+    shape = [length if isinstance(length, int) else None for length in feed.shape]
+    if feed.type not in TYPES or len(shape) != 4 or shape[0] not in (1, None) or shape[1] not in (3, None):
+        raise BadInput(path, f"takes {feed.type} of shape {feed.shape}, not a picture"[:120], another)
+    if outputs[0].type not in TYPES:
+        raise BadInput(path, f"answers {outputs[0].type}, not numbers"[:120], another)
+    return feed.name, TYPES[feed.type], (shape[2], shape[3])
 
 
 def to_onnx(
@@ -217,7 +253,9 @@ def _parse(path: Path) -> onnx.ModelProto:
 
 def _self_contained(path: Path) -> bytes:
     """Content of the file, which must not point to another file for its weights."""
-    for graph in _graphs(_parse(path).graph):
+    model = _parse(path)
+    bodies = [onnx.GraphProto(node=function.node) for function in model.functions]
+    for graph in (inner for whole in (model.graph, *bodies) for inner in _graphs(whole)):
         tensors = [*graph.initializer]
         tensors += [tensor for sparse in graph.sparse_initializer for tensor in (sparse.values, sparse.indices)]
         tensors += [tensor for node in graph.node for part in node.attribute for tensor in (part.t, *part.tensors)]

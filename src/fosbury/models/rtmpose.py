@@ -29,10 +29,10 @@ from fosbury.errors import BadInput
 from fosbury.media.image import read_image
 from fosbury.models.batch_norm import reseat_batch_norms
 from fosbury.models.crop import PADDING, SPLIT, predict_crops
-from fosbury.models.exported import skeleton_of
+from fosbury.models.exported import MOST_JOINTS, skeleton_of
 from fosbury.models.machine import default_threads, usable_device
 from fosbury.models.recipe import Recipe, arch_repeats, run_key
-from fosbury.models.tensors import MOST_JOINTS, plain_weights, read_checkpoint
+from fosbury.models.tensors import plain_weights, read_checkpoint
 from fosbury.models.training import (
     Progress,
     Selection,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,6 @@ import torch
 from fosbury.errors import BadInput
 from fosbury.media.files import check_file
 
-MOST_JOINTS = 1000
 DEEPEST = 16  # modules within modules; YOLO11 has 7
 MOST_MODULES = 10_000
 # Beside the tensors of MMEngine's checkpoints (its message hub), in whatever format of torch.
@@ -50,12 +50,14 @@ class Inert:
 
 @contextlib.contextmanager
 def _only(names: list[str]) -> Iterator[None]:
-    """Let torch's restricted unpickler take tensors and plain values, and ``Inert`` for these names."""
+    """Let torch's restricted unpickler take tensors and plain values, and ``Inert`` for these names, without a word."""
     before = torch.serialization.get_safe_globals()
     torch.serialization.clear_safe_globals()
     torch.serialization.add_safe_globals([(Inert, name) for name in names])
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         torch.serialization.clear_safe_globals()
         torch.serialization.add_safe_globals(before)

@@ -39,11 +39,11 @@ from fosbury.formats.yolo import write_yolo
 from fosbury.media.image import read_image
 from fosbury.models.answer import refuse_boxes
 from fosbury.models.batch_norm import reseat_batch_norms
-from fosbury.models.exported import skeleton_of
+from fosbury.models.exported import MOST_JOINTS, open_size, skeleton_of
 from fosbury.models.letterbox import Letterbox, network_input, predict_letterboxed
 from fosbury.models.machine import default_threads, usable_device
 from fosbury.models.recipe import Recipe, arch_repeats, run_key
-from fosbury.models.tensors import MOST_JOINTS, Inert, module_weights, plain_weights, read_checkpoint
+from fosbury.models.tensors import Inert, module_weights, plain_weights, read_checkpoint
 from fosbury.models.training import (
     Progress,
     Selection,
@@ -67,7 +67,6 @@ ARCHITECTURES = {
 }
 JOINTS, CLASSES = "cv4", "cv3"  # branches of the head
 MOST_CLASSES = 1000
-STRIDE = 32  # of the coarsest feature map: sides of the input are multiples of it
 BATCH = 16  # pictures in one forward pass of prediction
 MOSAIC_ENDS = 10  # of so many epochs the last one shows pictures one by one
 SAMPLE = 128  # pictures that batch-norm statistics are taken from
@@ -109,10 +108,7 @@ class YoloPose:
     ):
         self.module, about = load_module(path)
         self.skeleton = skeleton_of(path, int(self.module.model[-1].kpt_shape[0]), about, skeleton)
-        size = image_size or about.get("image_size") or 640
-        self.input_size = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
-        if any(side % STRIDE for side in self.input_size):
-            raise BadInput("image size", f"is {size}", f"choose a multiple of {STRIDE}")
+        self.input_size = open_size(path, image_size or about.get("image_size") or 640)
         self.confidence = confidence
         self.device = device or usable_device()
         self.module.to(self.device).fuse(verbose=False)
