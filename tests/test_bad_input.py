@@ -383,6 +383,15 @@ def test_archives_that_hold_no_set(repository, members):
     assert [path.name for path in (repository / "data").rglob("*")] == ["raw"]
 
 
+def test_an_archive_whose_directory_points_before_its_beginning(export):
+    path = packed(export.parent / "export.zip", {"annotations.json": (export / "annotations.json").read_bytes()})
+    content = bytearray(path.read_bytes())
+    end = content.rindex(b"PK\x05\x06")
+    content[end + 16 : end + 20] = (2**32 - 2).to_bytes(4, "little")  # offset of the directory
+    path.write_bytes(content)
+    assert "export.zip: is a damaged archive" in refused("import", path, "--name", "club")
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"\x00" * 5000, b"RIFF\xff\xff\xff\xffAVI LIST", b"\x1aE\xdf\xa3" + b"\xff" * 50]
 )

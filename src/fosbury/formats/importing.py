@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -195,6 +196,10 @@ def _unzip(path: Path, folder: Path) -> None:
         raise BadInput(path, f"is a damaged archive ({error})", "export or copy it again") from None
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
         raise BadInput(path, "holds a file and a folder of one name", "pack the set again") from None
+    except (OSError, ValueError, struct.error) as error:
+        if getattr(error, "filename", None) is not None:  # the disk, not the archive
+            raise
+        raise BadInput(path, f"is a damaged archive ({error})", "export or copy it again") from None
     folder.mkdir(exist_ok=True)
 
 
