@@ -116,6 +116,8 @@ def test_weights_that_can_be_fetched_can_be_verified(name):
         ("export.image_size=[640,100]", "export.image_size[1]", "100", "multiple of 32"),
         ("+split.assign.club=dev", "split.assign.club", "'dev'", "'train', 'val' or 'test'"),
         ("split.test=0.5", "split", "1.275", "sum to 1"),
+        ("split.fold=1", "split", "fold is 1", "choose split=grouped_cv"),
+        ("split.folds=2", "split.folds", "2", "greater than or equal to 3"),
         ("data.source=../elsewhere", "data.source", "'../elsewhere'", "inside the repository"),
         ("data.source=/srv/clips", "data.source", "'/srv/clips'", "inside the repository"),
         ("data.source='C:/clips'", "data.source", "'C:/clips'", "inside the repository"),
@@ -143,6 +145,16 @@ def test_a_wrong_value_is_named_with_key_value_and_what_is_allowed(override, key
     assert problem.startswith(key)
     assert value in problem
     assert allowed in problem
+
+
+def test_a_fold_is_one_of_the_folds_whatever_the_experiment_says_of_shares():
+    params = composed("split=grouped_cv", "split.fold=4")
+    assert params.experiment == "demo" and params.split.train == 0.65
+    assert params.split.ratios == pytest.approx({"train": 0.8 * 0.65 / 0.775, "val": 0.8 * 0.125 / 0.775, "test": 0.2})
+    with pytest.raises(BadInputs, match="fold should be from 0 to 4, and is 5"):
+        composed("split=grouped_cv", "split.fold=5")
+    with pytest.raises(BadInputs, match="should not both be 0"):
+        composed("split=grouped_cv", "split.train=0", "split.val=0", "split.test=1")
 
 
 def test_all_wrong_values_come_in_one_report():

@@ -1,15 +1,16 @@
 """Splitting: a partition by whole groups, near its shares, and the same whatever the order of the frames."""
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 from counting import calls
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fosbury.dataset.split import SPLITS, assign_units, split
+from fosbury.dataset.split import SPLITS, assign_units, split, split_fold
 from fosbury.errors import BadInput, BadInputs
 from fosbury.pose import PHASES, Dataset, Frame
 from fosbury.skeleton import Skeleton
@@ -176,3 +177,63 @@ def test_assignments_are_checked_all_at_once():
 def test_no_frames_are_refused():
     with pytest.raises(BadInput, match="no labelled frame"):
         split(Dataset(STICK), RATIOS)
+
+
+grouped = st.lists(
+    st.tuples(st.integers(1, 12), st.sampled_from([*PHASES, None]), st.integers(0, 30)), min_size=6, max_size=16
+).map(
+    lambda clips: [
+        replace(frame, group=f"athlete{athlete}" if athlete < 10 else None)
+        for number, (count, phase, athlete) in enumerate(clips)
+        for frame in frames_of(f"c{number:02d}", [phase] * count)
+    ]
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(frames=grouped, folds=st.integers(3, 6), seed=st.integers(0, 3), data=st.data())
+def test_over_the_folds_every_group_is_tested_once(frames, folds, seed, data):
+    units = {frame.unit for frame in frames}
+    assume(len(units) >= folds)
+    tested = []
+    for fold in range(folds):
+        parts = split_fold(Dataset(STICK, tuple(frames)), RATIOS, folds=folds, fold=fold, seed=seed)
+        assert sorted(n for part in names(parts).values() for n in part) == sorted(f.file_name for f in frames)
+        held = [{frame.unit for frame in part.frames} for part in parts.values()]
+        assert all(held)
+        assert sum(map(len, held)) == len(units), "a group is parted"
+        tested += sorted(held[2])
+    assert sorted(tested) == sorted(units)
+    shuffled = Dataset(STICK, tuple(data.draw(st.permutations(frames))))
+    assert names(split_fold(shuffled, RATIOS, folds=folds, fold=folds - 1, seed=seed)) == names(parts)
+
+
+def test_folds_are_alike_and_validation_keeps_its_proportion():
+    frames = [f for i in range(20) for f in frames_of(f"c{i:02d}", ["arch"] * 4 + ["approach"] * 6)]
+    for fold in range(5):
+        parts = split_fold(Dataset(STICK, tuple(frames)), RATIOS, folds=5, fold=fold)
+        assert [len(part) for part in parts.values()] == [130, 30, 40]  # 14 and 2.8 clips of 16 x 0.7 / 0.85
+
+
+def test_what_is_assigned_is_learnt_from_in_every_fold():
+    frames = [f for i in range(8) for f in frames_of(f"c{i}", ["arch"] * 5)]
+    tested = set()
+    for fold in range(3):
+        parts = split_fold(Dataset(STICK, tuple(frames)), RATIOS, folds=3, fold=fold, assign={"c0": "train"})
+        assert "a/c0.mp4" in {f.video for f in parts["train"].frames}
+        tested |= {f.video for f in parts["test"].frames}
+    assert tested == {f"a/c{i}.mp4" for i in range(1, 8)}
+
+
+@pytest.mark.parametrize(
+    ("count", "assign", "said"),
+    [
+        (4, {}, r"split\.folds: is 5, and there are 4 groups to test; choose at most 4 folds"),
+        (8, {"c0": "test"}, r"gives 'c0' to test.*remove it"),
+        (8, {f"c{i}": "train" for i in range(5)}, r"is 5, and there are 3 groups to test"),
+    ],
+)
+def test_folds_that_cannot_be_are_refused(count, assign, said):
+    frames = [f for i in range(count) for f in frames_of(f"c{i}", ["arch"] * 5)]
+    with pytest.raises(BadInput, match=said):
+        split_fold(Dataset(STICK, tuple(frames)), RATIOS, folds=5, fold=0, assign=assign)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -112,6 +113,19 @@ def test_the_seed_of_training_leaves_the_split_alone(stills):
     first = splits_of(stills, seed=0, split_seed=0)
     assert splits_of(stills, seed=7, split_seed=0) == first
     assert splits_of(stills, seed=0, split_seed=7) != first
+
+
+def test_over_the_folds_the_dataset_stage_tests_every_still_once(stills):
+    tested = []
+    for fold in range(4):
+        params = OmegaConf.merge(OmegaConf.load(ROOT / "params.yaml"), {"split": {"folds": 4, "fold": fold}})
+        OmegaConf.save(params, stills / "params.yaml")
+        dataset.main()
+        assert "| test | 25.0% |" in (stills / "reports/dataset.md").read_text(encoding="utf-8")
+        tested += [
+            image["file_name"] for image in json.loads((stills / "data/dataset/test.json").read_text())["images"]
+        ]
+    assert sorted(tested) == [f"{number:02d}.png" for number in range(16)]
 
 
 def test_the_dataset_stage_is_up_to_date_for_another_seed_of_training():

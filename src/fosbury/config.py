@@ -68,12 +68,14 @@ class Data(_Section):
 
 
 class Split(_Section):
-    """Shares of the frames, and what goes to a part whatever the shares."""
+    """Shares of the frames, and what goes to a part whatever the shares; ``folds`` is None for one split."""
 
     name: str
     train: Share
     val: Share
     test: Share
+    folds: Annotated[int, Field(ge=3)] | None
+    fold: Annotated[int, Field(ge=0)]
     seed: Seed
     assign: dict[str, Part]
     near_duplicates: Annotated[int, Field(ge=0, le=256)]
@@ -88,10 +90,23 @@ class Split(_Section):
             raise ValueError(f"train, val and test should sum to 1, and sum to {total:g}")
         return self
 
+    @model_validator(mode="after")
+    def _fold_is_one_of_the_folds(self) -> Split:
+        if self.folds is None and self.fold:
+            raise ValueError(f"fold is {self.fold}, and folds is null: choose split=grouped_cv, or fold 0")
+        if self.folds is not None and self.fold >= self.folds:
+            raise ValueError(f"fold should be from 0 to {self.folds - 1}, and is {self.fold}")
+        if self.folds is not None and not self.train + self.val:
+            raise ValueError("train and val should not both be 0: they part what a fold does not test")
+        return self
+
     @property
     def ratios(self) -> dict[str, float]:
-        """Share of the frames by part."""
-        return {"train": self.train, "val": self.val, "test": self.test}
+        """Share of the frames by part; of a cross-validation a fold for the test, the rest as train is to val."""
+        if self.folds is None:
+            return {"train": self.train, "val": self.val, "test": self.test}
+        rest = (1 - 1 / self.folds) / (self.train + self.val)
+        return {"train": self.train * rest, "val": self.val * rest, "test": 1 / self.folds}
 
 
 class Model(_Section):

@@ -53,22 +53,93 @@ def split(
         empty.
     """
     share = _shares(ratios)
+    units = _units(dataset)
+    fixed = _fixed(units, list(units), assign or {})
+    _check_enough(share, fixed)
+    return _parts(dataset, units, assign_units(_counts(units), share, fixed, seed))
+
+
+def split_fold(
+    dataset: Dataset,
+    ratios: Mapping[str, float],
+    *,
+    folds: int,
+    fold: int,
+    assign: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> dict[str, Dataset]:
+    """Split a data set for one fold of a grouped cross-validation.
+
+    The groups are parted into as many test splits as there are folds, as near to equal as whole groups allow, in
+    frames and in the frames of every phase; so over the folds every group is tested once. What this fold does not test
+    is parted into train and val as ``split`` does it.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The order of its frames does not matter.
+    ratios : mapping of str to float
+        Of ``train`` and ``val`` only their proportion counts; ``test`` is one fold.
+    folds : int
+        At least 3, so that two groups are left for train and val whichever is tested.
+    fold : int
+        From 0 to ``folds`` - 1.
+    assign : mapping of str to str, optional
+        As for ``split``, to train or val: what is assigned is never tested.
+    seed : int
+        Decides between partitions that are equally good; one seed gives one partition for all folds.
+
+    Returns
+    -------
+    dict of str to Dataset
+        As of ``split``.
+
+    Raises
+    ------
+    BadInput
+        Where ``split`` raises it, if there are fewer groups than folds, or if ``assign`` names the test split.
+    """
+    learnt = ratios["train"] + ratios["val"] or 1.0
+    share = _shares({"train": ratios["train"] / learnt, "val": ratios["val"] / learnt, "test": 0.0})
+    units = _units(dataset)
+    fixed = _fixed(units, list(units), assign or {})
+    free = np.flatnonzero(fixed == FREE)
+    if tested := sorted(name for name, where in (assign or {}).items() if where == "test"):
+        hint = f"remove it (-S '~split.assign.{tested[0]}')"
+        raise BadInput("split.assign", f"gives '{tested[0]}' to test, and each fold tests other groups", hint)
+    if len(free) < folds:
+        hint = f"choose at most {len(free)} folds, or label more clips"
+        raise BadInput("split.folds", f"is {folds}, and there are {len(free)} groups to test", hint)
+    counts = _counts(units)
+    drawn = assign_units(counts[free], np.full(folds, 1 / folds), fixed[free], seed)
+    fixed[free[drawn == fold]] = SPLITS.index("test")
+    _check_enough(share, fixed)
+    return _parts(dataset, units, assign_units(counts, share, fixed, seed))
+
+
+def _units(dataset: Dataset) -> dict[str, list[Frame]]:
+    """The frames of each unit, by the name of the unit."""
     units: dict[str, list[Frame]] = defaultdict(list)
     for frame in dataset.frames:
         units[frame.unit].append(frame)
-    names = sorted(units)
-    if not names:
+    if not units:
         raise BadInput("data set", "holds no labelled frame", "label a clip or import a set")
-    fixed = _fixed(units, names, assign or {})
-    _check_enough(share, fixed)
+    return dict(sorted(units.items()))
+
+
+def _counts(units: Mapping[str, Sequence[Frame]]) -> np.ndarray:
+    """Frames of each phase in each unit, shape (U, P)."""
     rows = {phase: row for row, phase in enumerate((*PHASES, None))}
-    counts = np.zeros((len(names), len(rows)))
-    for index, name in enumerate(names):
-        np.add.at(counts[index], [rows[frame.phase] for frame in units[name]], 1)
-    chosen = assign_units(counts, share, fixed, seed)
+    counts = np.zeros((len(units), len(rows)))
+    for index, frames in enumerate(units.values()):
+        np.add.at(counts[index], [rows[frame.phase] for frame in frames], 1)
+    return counts
+
+
+def _parts(dataset: Dataset, units: Mapping[str, Sequence[Frame]], chosen: np.ndarray) -> dict[str, Dataset]:
     parts: dict[str, list[Frame]] = {name: [] for name in SPLITS}
-    for name, where in zip(names, chosen, strict=True):
-        parts[SPLITS[where]] += sorted(units[name], key=lambda f: (f.video or "", f.frame or 0, f.file_name))
+    for frames, where in zip(units.values(), chosen, strict=True):
+        parts[SPLITS[where]] += sorted(frames, key=lambda f: (f.video or "", f.frame or 0, f.file_name))
     return {name: replace(dataset, frames=tuple(frames), notes=()) for name, frames in parts.items()}
 
 

@@ -8,7 +8,7 @@ from fosbury.config import load_params
 from fosbury.dataset.audit import audit
 from fosbury.dataset.merge import merge
 from fosbury.dataset.phases import assign_phases, phases_from_tables
-from fosbury.dataset.split import draw_frames, split
+from fosbury.dataset.split import draw_frames, split, split_fold
 from fosbury.dataset.summary import summarise
 from fosbury.files import write_text
 from fosbury.formats.coco import read_coco, write_coco
@@ -28,10 +28,14 @@ def main() -> None:
     for note in dataset.notes:
         if WARNING in note:
             print(note)
-    splits = split(dataset, params.split.ratios, params.split.assign, params.split.seed)
-    found = audit(splits, ROOT, params.split.near_duplicates, params.split.allow_duplicates)
-    splits["train"] = draw_frames(splits["train"], params.split.train_frames, params.split.draw)
+    how = params.split
+    if how.folds is None:
+        splits = split(dataset, how.ratios, how.assign, how.seed)
+    else:
+        splits = split_fold(dataset, how.ratios, folds=how.folds, fold=how.fold, assign=how.assign, seed=how.seed)
+    found = audit(splits, ROOT, how.near_duplicates, how.allow_duplicates)
+    splits["train"] = draw_frames(splits["train"], how.train_frames, how.draw)
     OUTPUT.mkdir(parents=True, exist_ok=True)
     for name, part in splits.items():
         write_coco(part, OUTPUT / f"{name}.json")
-    write_text(REPORT, summarise(splits, params.split.ratios, found, dataset.notes))
+    write_text(REPORT, summarise(splits, how.ratios, found, dataset.notes))
