@@ -54,6 +54,7 @@ FAILURES = (
     *(RuntimeError, ValueError, KeyError, TypeError, AttributeError, AssertionError, IndexError),
     *(ArithmeticError, MemoryError),
 )
+LONGEST = 255  # letters of a path in a package
 PARTS = Path("Data/com.apple.CoreML")
 CHANGING = (
     "com.github.apple.coremltools.conversion_date",
@@ -268,6 +269,8 @@ def read_package(path: Path) -> tuple[Any, Path]:
         manifest = json.loads((path / "Manifest.json").read_bytes())
         model = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"]
         model_file = path / "Data" / model
+        if len(model) > LONGEST:
+            raise ValueError("no name of a file")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(path / "Manifest.json", "is damaged", EXPORT_AGAIN) from error
     weights = model_file.parent / "weights"
