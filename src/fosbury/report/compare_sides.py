@@ -20,6 +20,7 @@ from fosbury.formats.coco import read_coco
 from fosbury.formats.predictions import Predictions, read_predictions
 from fosbury.pose import Dataset
 from fosbury.report.compare_training import Training, training_of
+from fosbury.report.provenance import require_current
 from fosbury.skeleton import Skeleton
 
 WORKSPACE = "workspace"
@@ -136,6 +137,7 @@ def load_run(asked: str, repository: Path = Path()) -> Run:
     skeleton = Skeleton.from_mapping(params["skeleton"], where=where)
     params = flat(params)
     _check_settings(params, where)
+    _refuse_stale(path, revision, repository)
     with tempfile.TemporaryDirectory() as folder:
         labels = Path(folder) / "test.json"
         labels.write_bytes(_read(LABELS, revision, repository))
@@ -200,6 +202,14 @@ def _commit(revision: str, repository: Path) -> str:
 def _can_be_revision(revision: str) -> bool:
     """Whether git can be asked for it: of a length that a file may have, and text."""
     return len(revision) <= LONGEST and revision.isprintable()
+
+
+def _refuse_stale(path: str, revision: str, repository: Path) -> None:
+    try:
+        lock = _read("dvc.lock", revision, repository)
+    except BadInput:  # no pipeline made it
+        return
+    require_current(lock, path, revision)
 
 
 def _read(path: str, revision: str, repository: Path) -> bytes:

@@ -16,6 +16,7 @@ from fosbury.models.predicting import measure
 from fosbury.models.weights import verified
 from fosbury.report.montage import choose_frames, montage, write_montage
 from fosbury.report.table import terminal_table, write_csvs, write_json
+from fosbury.stages.running import outdate
 
 VAL = Path("data/dataset/val.json")
 TEST = Path("data/dataset/test.json")
@@ -49,4 +50,5 @@ def main() -> None:
     write_predictions(METRICS / "predictions.npz", dataset, {name: each.poses for name, each in measured.items()})
     write_montage(MONTAGE, picture)
     write_environment(METRICS / "evaluation_environment.json")
+    outdate(METRICS / "export.json")
     Console().print(terminal_table(evaluations))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from fosbury.errors import BadInput, WorkFailed
@@ -35,6 +36,16 @@ def run(work: Callable[[], object]) -> NoReturn:
         where = f"{error.filename}: " if error.filename is not None else ""
         leave(FAILED, f"{where}{error.strerror.lower()}.")
     sys.exit(DONE)
+
+
+def outdate(*metrics: Path) -> None:
+    """Remove metrics of later stages: they belong to what this stage has just replaced.
+
+    A run that ends here would otherwise show them as its own in ``dvc exp show``. The stages that write them, if they
+    run, write them again.
+    """
+    for path in metrics:
+        path.unlink(missing_ok=True)
 
 
 def leave(code: int, sentence: str) -> NoReturn:

@@ -14,6 +14,7 @@ from fosbury.models.machine import chosen_bfloat16
 from fosbury.models.recipe import Recipe
 from fosbury.models.training import chosen_epoch, validate
 from fosbury.models.weights import verified
+from fosbury.stages.running import outdate
 
 SPLITS = Path("data/dataset")
 OUTPUT = Path("models/finetuned/model.pt")
@@ -21,6 +22,7 @@ CURVE = Path("metrics/train.csv")
 VALIDATION = Path("metrics/validation.json")
 ENVIRONMENT = Path("metrics/environment.json")
 WORK = Path("models/.work")
+LATER = (Path("metrics/summary.json"), Path("metrics/export.json"))
 ROOT = Path()
 
 
@@ -38,3 +40,4 @@ def main() -> None:
     text = json.dumps({**figures, "chosen_epoch": chosen_epoch(CURVE)}, indent=2)
     VALIDATION.write_text(f"{text}\n", encoding="utf-8")
     write_environment(ENVIRONMENT)
+    outdate(*LATER)
