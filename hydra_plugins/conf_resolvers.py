@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -76,5 +79,30 @@ def _inherited(path: Path) -> list[str]:
     return [entry for entry in defaults or () if isinstance(entry, str)]
 
 
+def suggesting(apply: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    """Wrap how Hydra applies overrides, so that an unknown key is answered with those that it may stand for.
+
+    ``dvc exp run -S`` composes by itself: nothing else of this project runs before it fails.
+    """
+
+    def applied(overrides: Any, cfg: Any) -> None:
+        try:
+            apply(overrides, cfg)
+        except ConfigCompositionException as error:
+            unknown = re.match(r"Could not override '([^']+)'", str(error))
+            section, _, key = unknown[1].rpartition(".") if unknown else ("", "", "")
+            known = OmegaConf.select(cfg, section) if section else cfg
+            near = difflib.get_close_matches(key, map(str, known), n=2) if isinstance(known, Mapping) else []
+            if not near:
+                raise
+            meant = " or ".join(f"{section}.{each}".lstrip(".") for each in near)
+            raise ConfigCompositionException(f"{unknown[1]} is not a known key; did you mean {meant}?") from error
+
+    applied.suggests = True
+    return applied
+
+
+if not hasattr(ConfigLoaderImpl._apply_overrides_to_config, "suggests"):
+    ConfigLoaderImpl._apply_overrides_to_config = staticmethod(suggesting(ConfigLoaderImpl._apply_overrides_to_config))
 OmegaConf.register_new_resolver("conf_digest", conf_digest, replace=True)
 OmegaConf.register_new_resolver("locked", locked, replace=True)

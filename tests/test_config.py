@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from scratch import Scratch
 
 from fosbury import config
 from fosbury.errors import BadInput, BadInputs
@@ -78,8 +79,9 @@ def test_only_a_second_look_can_be_turned_upright():
 
 def test_boxes_suit_the_model():
     assert composed("model=rtmpose_s").model.boxes == "labels"
-    with pytest.raises(BadInputs, match=r"model\.boxes"):
+    with pytest.raises(BadInputs) as caught:
         composed("model=rtmpose_s", "model.boxes=null")
+    assert caught.value.problems[0].startswith("model.boxes should be labels")
     with pytest.raises(BadInputs, match="second_look"):
         composed("model.boxes=labels")
     assert composed("model.boxes=labels", "evaluate.second_look=1.5").model.boxes == "labels"
@@ -249,6 +251,26 @@ def test_a_key_that_stands_twice_in_params_is_named(repository):
         file.write("seed: 1\n")
     with pytest.raises(BadInput, match="names the key 'seed' a second time"):
         config.check(repository)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("train.lr=0.1", ["train.lr is not a known key", "train.lr0"]),
+        ("sed=3", ["sed is not a known key", "did you mean seed?"]),
+        ("model.backnd=yolo", ["did you mean model.backend?"]),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_one_meant(override, words):
+    with pytest.raises(BadInput) as caught:
+        composed(override)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_dvc_answers_an_unknown_key_with_the_one_meant(tmp_path):
+    output = Scratch.create(tmp_path / "repository").run("dvc", "exp", "run", "-S", "train.lr=0.1", fails=True)
+    assert "train.lr is not a known key; did you mean train." in output
+    assert "train.lr0" in output
 
 
 def test_params_yaml_survives_the_round_trip(repository, monkeypatch):

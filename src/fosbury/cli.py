@@ -173,7 +173,8 @@ def fetch(
         if fetched and len(option.sha256) < SHA256_DIGITS:
             typer.echo(f"  only the first {len(option.sha256)} digits of its SHA-256 are known and were checked")
         if fetched:
-            typer.echo(f"  for queued experiments, let DVC track it: dvc add {option.weights}")
+            typer.echo("  queued experiments and other clones need it from DVC, and its hash in git:")
+            typer.echo(f"  dvc add {option.weights} && git add {option.weights}.dvc")
 
 
 @app.command("import")

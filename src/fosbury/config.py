@@ -539,10 +539,12 @@ def _explain(problem: dict[str, Any]) -> str:
         return f"{key} is missing"
     if problem["type"] == "extra_forbidden":
         allowed = _allowed_keys(place[:-1])
-        near = difflib.get_close_matches(str(place[-1]), allowed, n=1)
-        guess = f"; did you mean {near[0]}?" if near else ""
+        near = difflib.get_close_matches(str(place[-1]), allowed, n=2)
+        guess = f"; did you mean {' or '.join(near)}?" if near else ""
         return f"{key} is not a known key{guess} (allowed: {', '.join(allowed)})"
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if not key:  # a check of several sections, whose message begins with the key
+        return message
     if isinstance(problem["input"], dict):
         return f"{key}: {message}"
     return f"{key} is {problem['input']!r}, and {message}"
