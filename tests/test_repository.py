@@ -304,6 +304,24 @@ def test_make_names_its_targets():
         subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, check=True, env=quiet)
 
 
+def test_packages_of_a_persons_choice_stay_and_move_no_locked_version(tmp_path):
+    """The line of the Makefile that turns the lock into constraints, run on the lock."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
+    (line,) = [line for line in makefile if "requirements.lock > .uv/constraints.txt" in line]
+    (tmp_path / ".uv").mkdir()
+    shutil.copy(ROOT / "requirements.lock", tmp_path)
+    command = line.strip().removesuffix("\\").strip().replace("$$", "$")
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
+    made = (tmp_path / ".uv/constraints.txt").read_text(encoding="utf-8").splitlines()
+    locked = re.findall(
+        r"^([^ \n#]+==[^ \n]+)( ;[^\\\n]*)?", (tmp_path / "requirements.lock").read_text(), re.MULTILINE
+    )
+    assert [each.rstrip() for each in made] == [f"{package}{marker}".rstrip() for package, marker in locked]
+    assert len(made) > 100
+    command = ["git", "check-ignore", "--no-index", "--", "requirements.local.txt"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode in (0, 128)
+
+
 def test_licences_are_named():
     assert "Version 2.0, January 2004" in (ROOT / "LICENSE").read_text(encoding="utf-8")
     notice = (ROOT / "NOTICE").read_text(encoding="utf-8")
