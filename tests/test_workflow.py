@@ -35,4 +35,4 @@ def test_a_change_in_params_yaml_alone_is_seen(pipeline, tmp_path):
     assert "evaluate" in stages_run(output) and not {"frames", "dataset", "train"} & stages_run(output)
     compared = (scratch.root / "compare.md").read_text(encoding="utf-8")
     assert compared == (scratch.root / "summary.md").read_text(encoding="utf-8")
-    assert re.search(r"\| evaluate.image_size \| 64 \| 96 \|", compared)
+    assert "| evaluate.image_size | 64 | 96 |" in compared.replace("\\", "")
