@@ -437,6 +437,41 @@ def seeds(
 
 
 @app.command()
+def crossval(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(help="The folds: experiments, branches or commits; all experiments with folds if not given."),
+    ] = None,
+    md: Annotated[bool, typer.Option("--md", help="Print Markdown, for a pull request.")] = False,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Also write every figure to this file.")] = None,
+) -> None:
+    """Sum up a grouped cross-validation: before against after on all clips, each tested once. No model is run.
+
+    Example: `fosbury crossval fold0 fold1 fold2 fold3 fold4`, after the runs of docs/evaluating.md
+    """
+    from rich.console import Console
+
+    from fosbury.report.compare_sides import load_run
+    from fosbury.report.crossval import cross_validation, fold_runs
+    from fosbury.report.efficiency import experiments
+    from fosbury.report.table import markdown_table, terminal_table, write_json
+
+    _check_output(json_path, "--json")
+    names = runs or fold_runs(experiments())
+    found = cross_validation([(load_run(f"{name}:baseline"), load_run(name)) for name in names])
+    values = found.to_json()
+    tables = {name: values[name] for name in found.evaluations}
+    if md:
+        typer.echo("".join(f"{line}\n\n" for line in found.sentences()) + markdown_table(tables), nl=False)
+    else:
+        Console().print(terminal_table(tables))
+        for line in found.sentences():
+            typer.echo(line)
+    if json_path is not None:
+        write_json(json_path, values)
+
+
+@app.command()
 def doctor() -> None:
     """Say what is installed, what is missing, and what that means.
 
