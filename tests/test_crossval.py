@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+from typer.testing import CliRunner
 
 from fosbury import config
+from fosbury.cli import app
+from fosbury.dataset.split import split_fold
 from fosbury.errors import BadInput
-from fosbury.formats.predictions import Predictions
+from fosbury.formats.coco import write_coco
+from fosbury.formats.predictions import Predictions, write_predictions
 from fosbury.metrics.intervals import least_units
 from fosbury.pose import PHASES, Dataset, Frame, Person, Pose
 from fosbury.report.compare_sides import Run
@@ -101,6 +108,48 @@ def test_clips_that_are_always_learnt_from_need_no_test(skeletons):
         learnt = [clip for clip in [*CLIPS, "club.mp4"] if clip not in tested]
         runs.append(fold(skeletons["coco17"], number, tested, learnt, **more))
     assert cross_validation(runs).clips == 6
+
+
+def test_the_command_reads_branches_whose_split_was_really_made(folds, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frames = tuple(frame for _, tuned in folds for frame in tuned.test.frames)
+    whole = replace(folds[0][0].test, frames=frames)
+    git("init", "-qb", "main")
+    subprocess.run(["dvc", "init", "-q"], check=True, capture_output=True)
+    params = {"skeleton": whole.skeleton.to_mapping(), "data": {"stature_mm": 1000}, "evaluate": {"cap": 0.5}}
+    for number in range(3):
+        parts = split_fold(whole, {"train": 0.7, "val": 0.1, "test": 0.2}, folds=3, fold=number)
+        for name, part in parts.items():
+            Path("data/dataset").mkdir(parents=True, exist_ok=True)
+            write_coco(part, Path(f"data/dataset/{name}.json"))
+        poses = {
+            model: [
+                [Pose(person.keypoints + np.array([0, pixels]), np.ones(len(whole.skeleton)), person.box, 0.9)]
+                for frame in parts["test"].frames
+                for person in frame.people
+            ]
+            for model, pixels in (("baseline", 50.0), ("finetuned", 10.0 * (1 + number)))
+        }
+        write_predictions(Path("metrics/predictions.npz"), parts["test"], poses)
+        Path("params.yaml").write_text(yaml.safe_dump({**params, "split": {"folds": 3, "fold": number}}))
+        git("checkout", "-qb", f"fold{number}")
+        git("add", "-A")
+        git("commit", "-qm", f"fold {number}")
+    done = CliRunner().invoke(app, ["crossval", "fold2", "fold0", "fold1", "--json", "all.json", "--md"])
+    assert done.exit_code == 0, done.output
+    assert "3 folds, 6 clips, each tested once" in done.output
+    assert "| **arch** | **6** |" in done.output
+    found = json.loads(Path("all.json").read_text())
+    assert found["baseline"]["error_mm"] == pytest.approx(50, abs=0.01)
+    assert found["finetuned"]["error_mm"] == pytest.approx(20, abs=0.01)  # 10, 20 and 30 mm, two clips each
+    refused = CliRunner().invoke(app, ["crossval", "fold0", "fold1"])
+    assert refused.exit_code == 2
+    assert "has no run of fold 2" in refused.output
+
+
+def git(*words: str) -> None:
+    about = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *about, *words], check=True, capture_output=True)
 
 
 def test_the_experiments_with_folds_are_found():

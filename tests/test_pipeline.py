@@ -121,6 +121,7 @@ def test_another_learning_rate_rebuilds_no_data(pipeline, tmp_path):
     ranking = next(line for line in DOCUMENTED if line.startswith("dvc exp show"))
     ranked = list(csv.reader(scratch.run(*shlex.split(ranking), "--csv").splitlines()))
     assert ranked[0][:2] == ["Experiment", "val_arch_error_mm"]
+    assert {"params.yaml:seed", "train.lr0"} <= set(ranked[0])
     assert "slow" in [row[0] for row in ranked]
     assert [float(row[rate]) for row in rows if row["Experiment"] == "slow"] == [0.0007]
     shown = {row["Experiment"] or row["rev"]: row for row in rows}

@@ -148,7 +148,7 @@ def cross_validation(runs: Sequence[tuple[Run, Run]]) -> CrossValidation:
         known &= np.any(there, axis=0) if there else True
     how = (params["data.stature_mm"], params["evaluate.cap"], known)
     evaluations = {
-        name: evaluate(test, found, *how, unaided=unaided_score(params.get("model.boxes")))
+        name: evaluate(test, found, *how, ap=False, unaided=unaided_score(params.get("model.boxes")))
         for name, found in poses.items()
     }
     names = tuple(tuned.name for _, tuned in ordered)
