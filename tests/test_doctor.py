@@ -63,6 +63,7 @@ def test_it_says_whether_the_committed_bytes_can_be_expected_here(repository):
 
 
 def test_other_packages_than_params_yaml_records_are_missing(repository):
+    (repository / "data/synthetic/jumps").mkdir(parents=True)
     config.write_params(["versions.numpy=1.0.1"], repository)
     found = {finding.what: finding for finding in examine(repository)}["params.yaml"]
     assert found.state == "missing" and "not 1.0.1" in found.meaning
