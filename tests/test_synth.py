@@ -495,7 +495,7 @@ def test_bad_recipe_is_answered_in_one_sentence(tmp_path, text, words):
     with pytest.raises(BadInput, match=r"params\.yaml") as caught:
         read_recipe(path)
     assert words in str(caught.value)
-    with pytest.raises(BadInput, match="cannot be read"):
+    with pytest.raises(BadInput, match="is missing"):
         read_recipe(tmp_path / "missing.yaml")
 
 
