@@ -486,7 +486,7 @@ def test_recipe_in_the_repository_is_sound():
         ("fps: fast", "'fps' is 'fast'"),
         ("clip: 3", "unknown key 'clip'"),
         ("- 1", "holds no keys"),
-        ("clips: [", "not YAML"),
+        ("clips: [", "not readable YAML"),
     ],
 )
 def test_bad_recipe_is_answered_in_one_sentence(tmp_path, text, words):
