@@ -1,4 +1,4 @@
-"""README quotes what the pipeline measured, and nothing else."""
+"""README and docs quote what the pipeline measured, and nothing else."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
+from fosbury.report.seeds import SeedSpread
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = (ROOT / "docs/results.md").read_text(encoding="utf-8")
 
 
 def quoted_rows() -> dict[str, list[str]]:
@@ -39,16 +44,41 @@ def test_the_table_is_the_one_that_was_measured():
         assert pck_after == f"{float(finetuned['pck10']):.3f}"
 
 
-def test_figures_of_the_exported_files_and_the_starter_are_the_measured_ones():
-    export = json.loads((ROOT / "metrics/export.json").read_text())
-    starter = json.loads((ROOT / "models/starter/metrics.json").read_text())
+def measured_json(name: str) -> dict[str, float]:
+    return json.loads((ROOT / name).read_text())
+
+
+def test_figures_beside_the_table_are_the_measured_ones():
+    summary, export = measured_json("metrics/summary.json"), measured_json("metrics/export.json")
     text = " ".join(README.split())
+    before, after = summary["arch_error_mm_unaided_baseline"], summary["arch_error_mm_unaided"]
+    assert f"the arch error is {before:.1f} mm before and {after:.1f} mm after" in text
     assert f"ONNX file {export['arch_error_mm_onnx']:.1f} mm" in text
     assert f"CoreML package {export['arch_error_mm_coreml']:.1f} mm" in text
-    summary = json.loads((ROOT / "metrics/summary.json").read_text())
-    assert f"({summary['oks_ap_baseline']:.3f} before, {summary['oks_ap']:.3f} after)" in text
-    assert f"PCK@0.2 of {starter['pck20']:.3f}" in text
+    assert f"{summary['oks_ap_baseline']:.3f} before, {summary['oks_ap']:.3f} after" in text
 
 
-def test_nothing_is_left_to_fill_in():
-    assert not re.search(r"\{[a-z_]+\}", README)
+def test_the_spread_of_seeds_is_the_recorded_one():
+    spread = SeedSpread(**measured_json("metrics/seeds.json"))
+    for page in (README, RESULTS):
+        assert spread.sentence() in " ".join(page.split())
+    record = RESULTS.split("<!-- table: metrics/seeds.json -->")[1].split("<!-- end of table -->")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in record.strip().splitlines()[2:]]
+    assert rows == [
+        [str(seed), f"{arch:.1f}", f"{upright:.1f}"]
+        for seed, arch, upright in zip(spread.seeds, spread.arch_error_mm, spread.upright_error_mm, strict=True)
+    ]
+
+
+def test_the_starter_is_quoted_as_measured():
+    starter = measured_json("models/starter/metrics.json")
+    assert f"PCK@0.2 of {starter['pck20']:.3f}" in " ".join((ROOT / "docs/models.md").read_text().split())
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))])
+def test_nothing_is_left_to_fill_in_and_links_lead_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert not re.search(r"\{[a-z_]+\}|@@", re.sub(r"`[^`]*`|```.*?```", "", text, flags=re.DOTALL))
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        if "://" not in target:
+            assert (ROOT / page).parent.joinpath(target).exists(), f"{page} links to {target}"
