@@ -13,8 +13,8 @@ from pathlib import Path
 from timing import alternate, positive, report
 
 from fosbury.config import named_skeleton
-from fosbury.models import load_model
-from fosbury.models.boxes import SOURCES, Looker
+from fosbury.inference.boxes import SOURCES, BoxProvider
+from fosbury.inference.registry import load_model
 from fosbury.synth.clips import render_clip
 from fosbury.synth.stills import labelled_frame
 
@@ -40,12 +40,14 @@ def main() -> None:
     rtmpose = load_model(STARTERS / "rtmpose/rtmpose-t.pt")
     ways = {f"yolo11n, {asked.image_size} px": lambda: [yolo.predict([picture]) for picture in pictures]}
     for source in SOURCES:
-        ways[f"rtmpose-t, boxes: {source}"] = lambda source=source: _look(Looker(rtmpose, source), pictures, frames)
+        ways[f"rtmpose-t, boxes: {source}"] = lambda source=source: _look(
+            BoxProvider(rtmpose, source), pictures, frames
+        )
     seconds = alternate(ways, asked.repeats)
     report(f"Inference, {len(pictures)} pictures one by one", seconds, next(iter(ways)), len(pictures), "picture")
 
 
-def _look(looker: Looker, pictures: list, frames: list) -> None:
+def _look(looker: BoxProvider, pictures: list, frames: list) -> None:
     for picture, frame in zip(pictures, frames, strict=True):
         looker.predict([picture], [frame])
 

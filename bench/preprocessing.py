@@ -18,10 +18,10 @@ import numpy as np
 from pictures import add_arguments, labelled_pictures
 
 from fosbury.config import named_skeleton
-from fosbury.models import load_model
-from fosbury.models.letterbox import Letterbox
-from fosbury.models.predicting import measure
-from fosbury.models.protocol import PoseModel
+from fosbury.inference.letterbox import Letterbox
+from fosbury.inference.predict import measure
+from fosbury.inference.protocol import PoseModel
+from fosbury.inference.registry import load_model
 from fosbury.pose import Pose
 
 Prepared = tuple[np.ndarray, np.ndarray]

@@ -18,12 +18,12 @@ from pictures import add_arguments, labelled_pictures
 from timing import positive
 
 from fosbury.config import named_skeleton
+from fosbury.inference.predict import predict_dataset
+from fosbury.inference.protocol import PoseModel
+from fosbury.inference.refine import CropRefiner
+from fosbury.inference.registry import load_model
 from fosbury.metrics.evaluation import STATURE_MM, Evaluation, evaluate
 from fosbury.metrics.stature import athletes, pixel_stature, times
-from fosbury.models import load_model
-from fosbury.models.predicting import predict_dataset
-from fosbury.models.protocol import PoseModel
-from fosbury.models.second_look import SecondLook
 from fosbury.pose import Dataset, trunk_tilt
 
 PART = 1e-6  # of a weight, standard deviation
@@ -54,7 +54,7 @@ def compare(asked: argparse.Namespace, dataset: Dataset, root: Path) -> None:
     for look, upright in LOOKS.items():
         found = []
         for name, model in models.items():
-            looking = model if upright is None else SecondLook(model, 1.5, upright)
+            looking = model if upright is None else CropRefiner(model, 1.5, upright)
             poses = predict_dataset(looking, dataset, root, title=f"{look}, {name}")
             found.append(evaluate(dataset, poses, known=known, ap=False))
         print(f"{look:16} {spread(found, mm_per_px(dataset))}")

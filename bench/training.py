@@ -17,15 +17,15 @@ import torch
 from timing import alternate, positive, report
 
 # Before Ultralytics itself: this module switches its downloads and reports off.
-from fosbury.models.yolo import finetune  # isort: skip
+from fosbury.backends.yolo import finetune  # isort: skip
 from ultralytics import YOLO
 
 from fosbury.config import named_skeleton
 from fosbury.formats.yolo import write_yolo
-from fosbury.models.machine import default_device, default_threads
-from fosbury.models.recipe import Recipe
+from fosbury.machine import default_device, default_threads
 from fosbury.pose import Dataset
 from fosbury.synth.stills import write_stills
+from fosbury.training.recipe import Recipe
 
 ARCHITECTURE = "yolo11n-pose"
 SEED = 0

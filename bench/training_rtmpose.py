@@ -22,15 +22,15 @@ import torch
 from timing import alternate, positive, report
 
 # Before MMPose itself: this module imports it without compiled operators.
-from fosbury.models.rtmpose import ARCHITECTURES, CONFIGS, INPUT, PADDING, finetune  # isort: skip
+from fosbury.backends.rtmpose import ARCHITECTURES, CONFIGS, INPUT, PADDING, finetune  # isort: skip
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 from fosbury.config import named_skeleton
-from fosbury.models.machine import default_threads
-from fosbury.models.recipe import Recipe
+from fosbury.machine import default_threads
 from fosbury.pose import Dataset
 from fosbury.synth.stills import write_stills
+from fosbury.training.recipe import Recipe
 
 ARCHITECTURE = "rtmpose-t"
 SEED = 0

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from fosbury.models.batch_norm import reseat_batch_norms
+from fosbury.training.batch_norm import recompute_bn_stats
 
 
 def network(seed=0):
@@ -25,7 +25,7 @@ def test_the_function_stays_and_training_mode_agrees_with_it():
     other = torch.rand(5, 3, 16, 16, dtype=torch.float64) * 3
     with torch.no_grad():
         before, elsewhere = module.eval()(batch), module(other)
-        reseat_batch_norms(module, [batch])
+        recompute_bn_stats(module, [batch])
         assert torch.allclose(module.eval()(batch), before, atol=1e-9)
         assert torch.allclose(module(other), elsewhere, atol=1e-9)
         assert torch.allclose(module.train()(batch), before, atol=1e-3)
@@ -34,8 +34,8 @@ def test_the_function_stays_and_training_mode_agrees_with_it():
 def test_statistics_are_those_of_all_batches_together():
     module, batch = network(1), torch.rand(8, 3, 16, 16, dtype=torch.float64)
     parts = network(1)
-    reseat_batch_norms(module, [batch])
-    reseat_batch_norms(parts, [batch[:3], batch[3:]])
+    recompute_bn_stats(module, [batch])
+    recompute_bn_stats(parts, [batch[:3], batch[3:]])
     for whole, split in zip(module.state_dict().values(), parts.state_dict().values(), strict=True):
         assert torch.allclose(whole.double(), split.double(), atol=1e-9)
     with torch.no_grad():
@@ -46,12 +46,12 @@ def test_statistics_are_those_of_all_batches_together():
 
 def test_a_channel_that_never_varies_and_a_norm_that_no_picture_reaches():
     module = network(2)
-    reseat_batch_norms(module, [])
+    recompute_bn_stats(module, [])
     assert all(
         torch.equal(a, b) for a, b in zip(module.state_dict().values(), network(2).state_dict().values(), strict=True)
     )
     grey = torch.full((2, 3, 16, 16), 0.4, dtype=torch.float64)
     with torch.no_grad():
         before = module.eval()(grey)
-        reseat_batch_norms(module, [grey])
+        recompute_bn_stats(module, [grey])
         assert torch.allclose(module.eval()(grey), before, atol=1e-9)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from fosbury.errors import BadInput
+from fosbury.inference.boxes import BoxProvider, box_of, search, windows
+from fosbury.inference.predict import predict_dataset
+from fosbury.inference.registry import load_model
 from fosbury.metrics.match import box_iou
-from fosbury.models import load_model
-from fosbury.models.boxes import Looker, box_of, search, windows
-from fosbury.models.predicting import predict_dataset
 from fosbury.pose import Frame, Pose
 from fosbury.skeleton import Skeleton
 from fosbury.synth.stills import write_upright_clips
@@ -87,7 +87,7 @@ def frame(video: str | None, number: int) -> Frame:
 
 def test_the_athlete_is_followed_and_searched_for_when_lost():
     model = Blob()
-    looker = Looker(model, "track")
+    looker = BoxProvider(model, "track")
     first = picture(100, 80)
     looker.predict([first], [frame("a", 0)])
     searched, model.asked = model.asked, 0
@@ -107,11 +107,11 @@ def test_the_athlete_is_followed_and_searched_for_when_lost():
 
 def test_what_cannot_be_is_said():
     with pytest.raises(BadInput, match="labels, search, track"):
-        Looker(Blob(), "guess")
+        BoxProvider(Blob(), "guess")
     finder = Blob()
     finder.needs_boxes = False
     with pytest.raises(BadInput, match="finds people by itself"):
-        Looker(finder, "search")
+        BoxProvider(finder, "search")
 
 
 @pytest.mark.parametrize("source", ["search", "track"])

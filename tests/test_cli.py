@@ -331,7 +331,7 @@ def test_evaluate_takes_a_set_as_it_lies_with_its_clips_and_phases(repository, c
             points = np.array([[20 + joint, 10 + 3 * joint] for joint in range(17)], float)
             return [[Pose(points, np.ones(17), np.array([18.0, 8, 40, 62]), 0.9)] for _ in images]
 
-    monkeypatch.setattr("fosbury.models.load_model", lambda *_: Exact())
+    monkeypatch.setattr("fosbury.inference.registry.load_model", lambda *_: Exact())
     folder = labelled_set(repository / "set")
     if clips:
         shutil.rmtree(folder / "images")

@@ -11,7 +11,7 @@ from scratch import Scratch
 
 from fosbury import config
 from fosbury.errors import BadInput, BadInputs
-from fosbury.models.recipe import Recipe
+from fosbury.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
 OPTIONS = [(group, name) for group in config.GROUPS for name in config.options(group, ROOT)]

@@ -13,9 +13,10 @@ pytest.importorskip("ultralytics")
 from exported_models import SIZE, exportable, forward, noise, tiny
 
 from fosbury.errors import BadInput
-from fosbury.models import coreml, load_model, mil
-from fosbury.models.coreml import CoreMLPose, read_package, to_coreml
-from fosbury.models.protocol import PoseModel
+from fosbury.export import coreml, mil
+from fosbury.export.coreml import CoreMLPose, read_package, to_coreml
+from fosbury.inference.protocol import PoseModel
+from fosbury.inference.registry import load_model
 from fosbury.skeleton import Skeleton
 
 CONF = Path(__file__).parents[1] / "conf/skeleton"
@@ -305,8 +306,8 @@ def test_converted_layers_answer_as_torch_does():
 
 @pytest.mark.real
 def test_real_weights_find_the_same_people(shared, tmp_path):
+    from fosbury.backends.yolo import load_module
     from fosbury.media.image import read_image
-    from fosbury.models.yolo import load_module
 
     size = (256, 256)
     weights = shared / "weights/yolo11n-pose-coco-approx.pt"

@@ -11,9 +11,9 @@ pytest.importorskip("xtcocotools", reason="needs the extra rtmpose")
 
 from mmpose.registry import KEYPOINT_CODECS
 
+from fosbury.backends.rtmpose import Compose, init_default_scope  # imports MMPose, in a way of its own
 from fosbury.errors import BadInput
-from fosbury.models.crop import SPLIT, Crop, decode_simcc, predict_crops
-from fosbury.models.rtmpose import Compose, init_default_scope  # imports MMPose, in a way of its own
+from fosbury.inference.crop import SPLIT, Crop, decode_simcc, predict_crops
 
 init_default_scope("mmpose")
 
@@ -27,7 +27,7 @@ BOXES = st.tuples(*[st.floats(-50, 400)] * 2, *[st.floats(1, 500)] * 2).map(
 def test_points_go_into_the_crop_and_back(box):
     crop = Crop.around(box, SIZE)
     points = np.array([[0.0, 0.0], [33.25, 512.5], [-4.0, 7.0]])
-    assert np.allclose(crop.undo(crop.points(points)), points)
+    assert np.allclose(crop.to_image(crop.points(points)), points)
 
 
 @given(BOXES)

@@ -12,7 +12,7 @@ import pytest
 
 from fosbury import config, models
 from fosbury.doctor import Finding, examine
-from fosbury.models.environment import environment
+from fosbury.environment import environment
 
 ROOT = Path(__file__).parents[1]
 

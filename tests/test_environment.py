@@ -7,8 +7,7 @@ import json
 
 import pytest
 
-from fosbury.errors import BadInput
-from fosbury.models.environment import (
+from fosbury.environment import (
     OPTIONAL,
     check_versions,
     differences,
@@ -18,6 +17,7 @@ from fosbury.models.environment import (
     parse_sysctl,
     write_environment,
 )
+from fosbury.errors import BadInput
 
 NUMPY = importlib.metadata.version("numpy")
 ABSENT = "a-package-that-nobody-has"

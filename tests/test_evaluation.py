@@ -499,8 +499,8 @@ def test_untuned_yolo11n_on_real_flops(shared):
     # The figure found before this code was written, through Ultralytics' own letterboxing: 270 mm-equivalents.
     pytest.importorskip("ultralytics")
     from fosbury.formats.coco import read_coco
-    from fosbury.models import load_model
-    from fosbury.models.predicting import measure
+    from fosbury.inference.predict import measure
+    from fosbury.inference.registry import load_model
 
     model = load_model(shared / "weights" / "yolo11n-pose-coco-approx.pt", COCO17, 320, confidence=0.05)
     flops = read_coco(shared / "flops" / "annotations.json", skeleton("lsp14"))

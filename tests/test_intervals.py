@@ -10,12 +10,12 @@ from scipy import stats
 
 from fosbury.metrics.intervals import (
     differences,
-    exchange_test,
     holm,
     jackknife,
     least_units,
     mean_intervals,
     share_intervals,
+    sign_flip_test,
     sums_by_unit,
 )
 
@@ -192,13 +192,13 @@ def test_fewest_units_of_a_significant_result():
 
 def test_the_exchange_test_by_hand_and_by_scipy():
     # Of the 8 ways to sign 1, 2, 4 only +7 and -7 reach 7.
-    assert exchange_test(np.array([1.0, 2.0, 4.0])) == 0.25
+    assert sign_flip_test(np.array([1.0, 2.0, 4.0])) == 0.25
     rng = np.random.default_rng(0)
     apart = rng.normal(0.4, 1, 30)
     theirs = stats.permutation_test(
         (apart,), np.sum, permutation_type="samples", n_resamples=20_000, rng=1, alternative="two-sided"
     ).pvalue
-    assert exchange_test(apart, 20_000) == pytest.approx(theirs, abs=0.01)
+    assert sign_flip_test(apart, 20_000) == pytest.approx(theirs, abs=0.01)
 
 
 def test_holm_by_hand():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fosbury.models.letterbox import GREY, Letterbox, decode, predict_letterboxed, suppress
+from fosbury.inference.letterbox import GREY, Letterbox, decode, predict_letterboxed, suppress
 
 sides = st.integers(1, 3000)
 inputs = st.tuples(*[st.integers(1, 20).map(lambda n: 32 * n)] * 2)
@@ -20,7 +20,7 @@ def test_the_picture_lies_inside_centred_and_undo_is_the_inverse(height, width, 
     behind = np.array(size[::-1]) - there[1]
     assert np.abs(there[0] - behind).max() <= 1 + 1e-6
     assert max(place.inner[0] / size[0], place.inner[1] / size[1]) == 1
-    np.testing.assert_allclose(place.undo(there), corners, atol=1e-6 * max(height, width))
+    np.testing.assert_allclose(place.to_image(there), corners, atol=1e-6 * max(height, width))
 
 
 @settings(deadline=None, max_examples=50)
@@ -39,7 +39,7 @@ def test_ultralytics_moves_points_back_the_same_way():
     for shape, size in (((281, 500), (640, 384)), ((1080, 1920), (256, 256)), ((97, 31), (64, 96))):
         points = rng.uniform(-20, 700, (40, 2))
         theirs = ops.scale_coords(size, torch.from_numpy(points.copy()), shape).numpy()
-        np.testing.assert_allclose(Letterbox.fit(shape, size).undo_inside(points), theirs, atol=1e-9)
+        np.testing.assert_allclose(Letterbox.fit(shape, size).to_image_inside(points), theirs, atol=1e-9)
 
 
 def test_padding_is_grey_and_an_edge_stays_where_points_say():

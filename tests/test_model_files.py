@@ -18,11 +18,13 @@ from typer.testing import CliRunner
 pytest.importorskip("ultralytics")
 from exported_models import SIZE, tiny
 
+from fosbury.backends import yolo
 from fosbury.cli import app
+from fosbury.export import coreml
+from fosbury.export import onnx as onnx_models
 from fosbury.formats.coco import write_coco
-from fosbury.models import coreml, load_model, yolo
-from fosbury.models import onnx as onnx_models
-from fosbury.models.exported import entries
+from fosbury.inference.metadata import entries
+from fosbury.inference.registry import load_model
 from fosbury.skeleton import Skeleton
 from fosbury.synth.stills import write_stills
 

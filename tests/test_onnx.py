@@ -14,11 +14,11 @@ pytest.importorskip("ultralytics")
 from exported_models import SIZE, exportable, forward, noise, tiny
 
 from fosbury.errors import BadInput
+from fosbury.export.onnx import OnnxPose, describe, to_onnx
+from fosbury.inference.predict import predict_dataset
+from fosbury.inference.protocol import PoseModel
+from fosbury.inference.registry import load_model
 from fosbury.media.image import write_image
-from fosbury.models import load_model
-from fosbury.models.onnx import OnnxPose, describe, to_onnx
-from fosbury.models.predicting import predict_dataset
-from fosbury.models.protocol import PoseModel
 from fosbury.pose import Dataset, Frame
 from fosbury.skeleton import Skeleton
 
@@ -102,7 +102,7 @@ def test_describe_takes_out_clock_and_makers_notes(file, tmp_path):
 
 def test_a_temperature_travels_and_cools_the_confidence(file, tmp_path):
     network, example = tiny()
-    path = to_onnx(network, example, tmp_path / "cooled.onnx", COCO, "AGPL-3.0", temperature=2.0)
+    path = to_onnx(network, example, tmp_path / "temperature_scaled.onnx", COCO, "AGPL-3.0", temperature=2.0)
     told = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
     assert told["fosbury.temperature"] == "2.0" and list(told) == sorted(told)
     assert "exp(-ln(c / (1 - c)) / 2.0)" in onnx.load(path).doc_string
@@ -193,7 +193,7 @@ def test_damaged_files_are_refused(file, tmp_path):
 def test_an_onnx_file_answers_without_torch(file):
     code = (
         "import sys, numpy as np\n"
-        "from fosbury.models import load_model\n"
+        "from fosbury.inference.registry import load_model\n"
         "load_model(sys.argv[1]).predict([np.zeros((64, 64, 3), np.uint8)])\n"
         "print([name for name in ('torch', 'ultralytics', 'coremltools') if name in sys.modules])"
     )
@@ -251,7 +251,7 @@ def test_the_answer_does_not_depend_on_threads(file, monkeypatch):
 def test_a_backend_that_is_not_installed(monkeypatch, tmp_path):
     for name in [name for name in sys.modules if name.partition(".")[0] == "ultralytics"]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delitem(sys.modules, "fosbury.models.yolo", raising=False)
+    monkeypatch.delitem(sys.modules, "fosbury.backends.yolo", raising=False)
     monkeypatch.setitem(sys.modules, "ultralytics", None)
     (tmp_path / "model.pt").write_bytes(b"x" * 2000)
     with pytest.raises(BadInput, match=r"needs the package ultralytics; install .*'\.\[yolo\]'"):
@@ -274,7 +274,7 @@ def test_real_weights_find_the_same_people(shared, tmp_path):
     weights = shared / "weights/yolo11n-pose-coco-approx.pt"
     size = (256, 256)
     checkpoint = load_model(weights, COCO, image_size=size)
-    from fosbury.models.yolo import load_module
+    from fosbury.backends.yolo import load_module
 
     network, example = exportable(load_module(weights)[0], size)
     exported = load_model(to_onnx(network, example, tmp_path / "real.onnx", COCO, "AGPL-3.0"))

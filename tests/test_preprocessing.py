@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fosbury.models.letterbox import Letterbox
+from fosbury.inference.letterbox import Letterbox
 from fosbury.pose import Pose
 
 BENCH = Path(__file__).parents[1] / "bench"
@@ -46,7 +46,7 @@ def test_poses_come_back_to_the_pixels_of_the_picture(bench, name):
     expected = {
         "stretched": [[0, 0], [200, 120]],
         "centre crop": [[40, 0], [160, 120]],
-    }.get(name, place.undo(np.array([[0.0, 0.0], [64.0, 64.0]])))
+    }.get(name, place.to_image(np.array([[0.0, 0.0], [64.0, 64.0]])))
     assert pose.keypoints == pytest.approx(np.array(expected, dtype=float))
     assert pose.box == pytest.approx(np.array(expected, dtype=float).ravel())
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from fosbury.models import machine, rtmpose, training, yolo
-from fosbury.models.machine import chosen_bfloat16, computes_bfloat16
-from fosbury.models.recipe import Recipe
-from fosbury.models.training import Progress, duration, warn_of_bfloat16
+from fosbury import machine
+from fosbury.backends import rtmpose, yolo
+from fosbury.machine import chosen_bfloat16, computes_bfloat16
 from fosbury.synth.stills import write_stills
+from fosbury.training import selection
+from fosbury.training.recipe import Recipe
+from fosbury.training.selection import Progress, duration, warn_of_bfloat16
 
 
 class Clock:
@@ -71,8 +73,8 @@ def test_a_length_of_time_in_words(seconds, words):
 
 @pytest.mark.parametrize("backend", [yolo, rtmpose])
 def test_a_training_says_how_far_it_is(backend, skeletons, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(training, "FIRST_LINE", 0.0)
-    monkeypatch.setattr(training, "NEXT_LINE", 0.0)
+    monkeypatch.setattr(selection, "FIRST_LINE", 0.0)
+    monkeypatch.setattr(selection, "NEXT_LINE", 0.0)
     stills = write_stills(tmp_path / "stills", 5, seed=3, size=(64, 64), skeleton=skeletons["coco17"])
     train = [index < 4 for index in range(5)]
     splits = {"train": stills.where(train), "val": stills.where([not shown for shown in train])}

@@ -15,8 +15,8 @@ from PIL import Image
 from rich.console import Console
 
 from fosbury.errors import BadInput
+from fosbury.inference.predict import measure, poses_in, predict_dataset
 from fosbury.metrics.evaluation import evaluate
-from fosbury.models.predicting import measure, poses_in, predict_dataset
 from fosbury.pose import Dataset, Frame, Person, Pose
 from fosbury.report.montage import CELL, choose_frames, montage, write_montage
 from fosbury.report.overlay import LEFT, RIGHT, draw_comparison, draw_pose

@@ -23,23 +23,32 @@ PACKAGE = ROOT / "src" / "fosbury"
 # The floors of the house, lowest first: a room imports only from floors below it (and from itself).
 FLOORS = (
     ("errors", "files", "documents"),
-    ("skeleton", "media"),
+    ("skeleton", "media", "machine", "environment"),
     ("pose", "config"),
     ("formats", "dataset", "metrics"),
-    ("synth", "models", "report"),
-    ("labelling", "stages", "doctor"),
+    ("training", "inference"),
+    ("backends", "export", "synth"),
+    ("report", "labelling"),
+    ("stages", "doctor"),
     ("cli",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # Rooms on one floor that may look at each other all the same, because DESIGN's rule is about what points back up.
-NEIGHBOURS = {("files", "errors"), ("documents", "errors"), ("config", "skeleton"), ("formats", "media")}
+NEIGHBOURS = {
+    ("files", "errors"),
+    ("documents", "errors"),
+    ("config", "skeleton"),
+    ("formats", "media"),
+    ("training", "inference"),
+    ("environment", "machine"),
+}
 # Frameworks that stay in their room.
 CONFINED = {
-    "ultralytics": {"models/yolo.py"},
-    "mmpose": {"models/rtmpose.py"},
-    "mmengine": {"models/rtmpose.py"},
-    "mmcv": {"models/rtmpose.py"},
-    "coremltools": {"models/coreml.py"},
+    "ultralytics": {"backends/yolo.py"},
+    "mmpose": {"backends/rtmpose.py"},
+    "mmengine": {"backends/rtmpose.py"},
+    "mmcv": {"backends/rtmpose.py"},
+    "coremltools": {"export/coreml.py"},
     "dvc": {"report/compare_sides.py", "report/efficiency.py", "config.py"},
     "hydra": {"config.py"},
     "omegaconf": {"config.py"},
@@ -48,15 +57,15 @@ CONFINED = {
 # Code that decides no output of a stage: checks and messages, how a file gets to its place, what belongs to a machine.
 NOT_A_DEPENDENCY = {
     *("config.py", "documents.py", "errors.py", "files.py", "formats/recognise.py", "stages/running.py"),
-    *("models/__init__.py", "models/weights.py", "models/machine.py", "models/protocol.py"),
-    "models/environment.py",  # a record beside the results
+    *("inference/registry.py", "inference/weights.py", "machine.py", "inference/protocol.py"),
+    "environment.py",  # a record beside the results
 }
-# What a stage reaches by name: `models/__init__.py` imports a backend when it is asked for.
+# What a stage reaches by name: `inference/registry.py` imports a backend when it is asked for.
 REACHED = {
-    "train": ["models/yolo.py", "models/rtmpose.py"],
-    "evaluate": ["models/yolo.py", "models/rtmpose.py"],
-    "export": ["models/yolo.py", "models/rtmpose.py", "models/onnx.py", "models/coreml.py"],
-    "evaluate_export": ["models/onnx.py"],
+    "train": ["backends/yolo.py", "backends/rtmpose.py"],
+    "evaluate": ["backends/yolo.py", "backends/rtmpose.py"],
+    "export": ["backends/yolo.py", "backends/rtmpose.py", "export/onnx.py", "export/coreml.py"],
+    "evaluate_export": ["export/onnx.py"],
 }
 DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "mmcv": "mmcv-lite", "sklearn": "scikit-learn"}
 PIPELINES = [ROOT / "dvc.yaml", *sorted(ROOT.glob("data/*/dvc.yaml")), *sorted(ROOT.glob("models/**/dvc.yaml"))]

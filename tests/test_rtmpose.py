@@ -16,16 +16,16 @@ pytest.importorskip("xtcocotools", reason="needs the extra rtmpose")
 
 from fosbury.errors import BadInput
 from fosbury.formats.coco import read_coco
+from fosbury.inference.predict import predict_dataset
+from fosbury.inference.protocol import PoseModel
+from fosbury.inference.refine import CropRefiner
+from fosbury.inference.registry import export_model, load_model, rtmpose
 from fosbury.media.image import read_image, write_image
 from fosbury.metrics.evaluation import evaluate
-from fosbury.models import export_model, load_model, rtmpose
-from fosbury.models.predicting import predict_dataset
-from fosbury.models.protocol import PoseModel
-from fosbury.models.recipe import Recipe
-from fosbury.models.second_look import SecondLook
-from fosbury.models.training import is_best
 from fosbury.pose import Dataset, Frame, Person
 from fosbury.synth.stills import write_stills
+from fosbury.training.recipe import Recipe
+from fosbury.training.selection import is_best
 
 RECIPE = Recipe(epochs=3, batch=6, image_size=256, lr0=1e-3, erasing=0.5, half_body=0.3)
 
@@ -300,7 +300,7 @@ def weight(package: Path) -> int:
 def test_it_can_look_twice_and_upright(stills, trained):
     dataset, root = stills
     frames = dataset.where([index < 2 for index in range(len(dataset))])
-    model = SecondLook(load_model(trained), 1.5, upright=True)
+    model = CropRefiner(load_model(trained), 1.5, upright=True)
     assert model.needs_boxes
     poses = predict_dataset(model, frames, root, boxes="labels")
     assert all(len(each) == len(frame.people) for each, frame in zip(poses, frames.frames, strict=True))

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from fosbury.models import load_model
-from fosbury.models.protocol import PoseModel
-from fosbury.models.second_look import SecondLook
+from fosbury.inference.protocol import PoseModel
+from fosbury.inference.refine import CropRefiner
+from fosbury.inference.registry import load_model
 from fosbury.pose import Pose
 from fosbury.skeleton import Skeleton
 
@@ -45,7 +45,7 @@ def picture(*spots, size=(400, 600)):
 
 
 def test_it_is_a_model_that_says_what_the_wrapped_one_says():
-    model = SecondLook(Finder(), 1.5)
+    model = CropRefiner(Finder(), 1.5)
     assert isinstance(model, PoseModel)
     assert (model.skeleton, model.input_size, model.licence) == (SKELETON, (8, 8), "none")
 
@@ -54,7 +54,7 @@ def test_it_is_a_model_that_says_what_the_wrapped_one_says():
 def test_joints_get_nearer_and_stay_in_the_pixels_of_the_picture(x, y):
     image = picture(((x, y, 20, 24), (255, 0, 0)))
     truth = np.array([x + 10, y + 12])
-    (first,), (second,) = Finder().predict([image])[0], SecondLook(Finder(), 1.5).predict([image])[0]
+    (first,), (second,) = Finder().predict([image])[0], CropRefiner(Finder(), 1.5).predict([image])[0]
     assert np.abs(second.keypoints[0] - truth).max() <= 24 * 1.5 / 8 / 2 + 1e-9
     assert np.abs(first.keypoints[0] - truth).max() > 5
     assert second.box.tolist() == first.box.tolist() and second.score == first.score
@@ -63,7 +63,7 @@ def test_joints_get_nearer_and_stay_in_the_pixels_of_the_picture(x, y):
 def test_each_person_keeps_to_herself_and_the_order_stays():
     colours = ((255, 0, 0), (0, 255, 0))
     image = picture(((100, 100, 40, 60), colours[0]), ((130, 100, 30, 60), colours[1]))
-    poses = SecondLook(Finder(colours), 2.0).predict([image])[0]
+    poses = CropRefiner(Finder(colours), 2.0).predict([image])[0]
     assert [pose.box.tolist() for pose in poses] == [[100, 100, 130, 160], [130, 100, 160, 160]]
 
 
@@ -73,8 +73,8 @@ def test_a_picture_without_people_and_one_whose_crop_shows_none():
             return super().predict(images) if not self.shapes else [[] for _ in images]
 
     image = picture(((300, 200, 20, 24), (255, 0, 0)))
-    assert SecondLook(Finder(), 1.5).predict([np.zeros((50, 50, 3), np.uint8)]) == [[]]
-    (kept,) = SecondLook(Once(), 1.5).predict([image])[0]
+    assert CropRefiner(Finder(), 1.5).predict([np.zeros((50, 50, 3), np.uint8)]) == [[]]
+    (kept,) = CropRefiner(Once(), 1.5).predict([image])[0]
     assert kept.keypoints.tolist() == Finder().predict([image])[0][0].keypoints.tolist()
 
 
@@ -135,7 +135,7 @@ def test_networks_that_are_equal_but_for_rounding_are_shown_the_same_pictures_ag
         cv2.circle(image, np.round(point - 0.5).astype(int).tolist(), 12, colour, -1)
     one, other = Rounding([0.0, 0.0]), Rounding([0.0015, -0.0015])
     for model in (one, other):
-        SecondLook(model, 1.5, upright=True).predict([image])
+        CropRefiner(model, 1.5, upright=True).predict([image])
     assert len(one.seen) == len(other.seen) == 3
     for first, second in zip(one.seen, other.seen, strict=True):
         np.testing.assert_array_equal(first, second)
@@ -152,8 +152,8 @@ def test_of_two_who_overlap_the_box_almost_alike_the_one_whom_the_network_gave_f
             return [[*twin, *found[0]] if swapped else [*found[0], *twin]]
 
     image = picture(((300, 200, 20, 24), (255, 0, 0)))
-    (plain,) = SecondLook(Finder(), 1.5).predict([image])[0]
-    (chosen,) = SecondLook(Two(), 1.5).predict([image])[0]
+    (plain,) = CropRefiner(Finder(), 1.5).predict([image])[0]
+    (chosen,) = CropRefiner(Two(), 1.5).predict([image])[0]
     assert chosen.keypoints - plain.keypoints == pytest.approx(np.full((1, 2), 5.0 if swapped else 0.0))
 
 
@@ -165,8 +165,8 @@ def test_turned_upright_a_person_is_seen_as_the_network_knows_people(degrees):
     for point, colour in ((centre + half, (255, 0, 0)), (centre - half, (0, 0, 255))):
         cv2.circle(image, np.round(point - 0.5).astype(int).tolist(), 12, colour, -1)
     truth = np.array([centre + half, centre - half])
-    plain = SecondLook(UprightOnly(), 2.0).predict([image])[0][0]
-    upright = SecondLook(UprightOnly(), 2.0, upright=True).predict([image])[0][0]
+    plain = CropRefiner(UprightOnly(), 2.0).predict([image])[0][0]
+    upright = CropRefiner(UprightOnly(), 2.0, upright=True).predict([image])[0][0]
     if abs(degrees) > 30:
         assert np.abs(plain.keypoints - truth).max() > 20
     # Two looks leave an eighth of the lean, and a tenth of a radian is seen as it is.
@@ -177,7 +177,7 @@ def test_turned_upright_a_person_is_seen_as_the_network_knows_people(degrees):
 
 def test_given_boxes_take_the_place_of_the_first_look():
     image = picture(((301, 197, 20, 24), (255, 0, 0)))
-    model = SecondLook(Finder(), 1.5)
+    model = CropRefiner(Finder(), 1.5)
     boxes = [np.array([[301.0, 197, 321, 221], [20, 20, 60, 60]])]
     (found,) = model.predict([image], boxes)[0]  # where nobody is, nobody is claimed
     assert found.box.tolist() == boxes[0][0].tolist() and found.score == 1.0
@@ -187,14 +187,14 @@ def test_given_boxes_take_the_place_of_the_first_look():
 
 def test_a_skeleton_without_a_trunk_is_not_turned():
     image = picture(((300, 200, 20, 24), (255, 0, 0)))
-    turned, plain = (SecondLook(Finder(), 1.5, upright).predict([image])[0][0] for upright in (True, False))
+    turned, plain = (CropRefiner(Finder(), 1.5, upright).predict([image])[0][0] for upright in (True, False))
     assert turned.keypoints.tolist() == plain.keypoints.tolist()
 
 
 def test_a_model_file_is_opened_with_a_second_look_where_one_is_asked_for():
     starter = Path(__file__).parents[1] / "models/starter/yolo11n-pose.pt"
     once, twice = load_model(starter, image_size=64), load_model(starter, image_size=64, second_look=1.5)
-    assert isinstance(twice, SecondLook) and not isinstance(once, SecondLook)
+    assert isinstance(twice, CropRefiner) and not isinstance(once, CropRefiner)
     turned = load_model(starter, image_size=64, second_look=1.5, upright=True)
     assert turned.upright and not twice.upright
     assert twice.margin == 1.5 and twice.input_size == once.input_size

@@ -18,10 +18,10 @@ from ultralytics.utils import IterableSimpleNamespace
 from ultralytics.utils.loss import v8PoseLoss
 
 from fosbury.errors import BadInput
-from fosbury.models import load_model, yolo
-from fosbury.models.recipe import Recipe
+from fosbury.inference.registry import load_model, yolo
 from fosbury.skeleton import Skeleton
 from fosbury.synth.stills import write_stills
+from fosbury.training.recipe import Recipe
 
 MARK = Path("ran")
 
@@ -188,7 +188,7 @@ def test_reading_leaves_chance_as_it_was(content):
 
 
 def test_a_resume_state_that_calls_is_passed_over():
-    from fosbury.models.training import read_state
+    from fosbury.training.selection import read_state
 
     torch.save({"key": "k", "epoch": Call(os.system, f"touch {MARK}")}, "state.pt")
     assert read_state(Path("state.pt"), "k") is None

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fosbury.inference.rotated_crop import RotatedCrop, lean
 from fosbury.media.image import read_image, write_image
-from fosbury.models.square import Square, lean
-from fosbury.models.upright_crops import SWAY, upright_crops
 from fosbury.pose import Dataset, Frame, Person
+from fosbury.training.upright_crops import SWAY, upright_crops
 
 BOX = np.array([40.0, 60.0, 120.0, 100.0])
 ANGLES = st.floats(-7, 7)
@@ -18,9 +18,9 @@ ANGLES = st.floats(-7, 7)
 
 @given(ANGLES, st.floats(1, 4))
 def test_points_go_into_the_square_and_back(angle, margin):
-    square = Square.around(BOX, margin, angle)
+    square = RotatedCrop.around(BOX, margin, angle)
     points = np.array([[[1.0, 2.0], [50.5, 77.25]], [[-30.0, 400.0], [120.0, 100.0]]])
-    assert np.allclose(square.undo(square.points(points)), points)
+    assert np.allclose(square.to_image(square.points(points)), points)
     assert square.side == int(np.ceil(80 * margin))
     assert np.abs(square.points(np.array([80.0, 80.0])) - square.side / 2).max() <= 1
 
@@ -29,7 +29,7 @@ def test_points_go_into_the_square_and_back(angle, margin):
 def test_what_leans_by_the_angle_stands_upright_in_the_square(angle):
     hip = np.array([70.0, 80.0])
     shoulder = hip + 20 * np.array([np.sin(angle), -np.cos(angle)])
-    low, high = Square.around(BOX, 1.5, angle).points(np.array([hip, shoulder]))
+    low, high = RotatedCrop.around(BOX, 1.5, angle).points(np.array([hip, shoulder]))
     assert np.allclose(high - low, [0, -20])
 
 
@@ -37,7 +37,7 @@ def test_what_leans_by_the_angle_stands_upright_in_the_square(angle):
 def test_pixels_go_where_points_go(degrees):
     picture = np.zeros((160, 200, 3), np.uint8)
     picture[70:73, 90:93] = 255
-    square = Square.around(BOX, 1.7, np.deg2rad(degrees))
+    square = RotatedCrop.around(BOX, 1.7, np.deg2rad(degrees))
     cut = square.cut(picture)
     rows, columns = np.nonzero(cut[..., 1] > 180)
     found = np.array([columns.mean(), rows.mean()]) + 0.5
@@ -47,7 +47,7 @@ def test_pixels_go_where_points_go(degrees):
 
 def test_an_unturned_square_has_the_pixels_themselves_and_grey_beyond():
     picture = np.random.default_rng(0).integers(0, 255, (50, 60, 3), dtype=np.uint8)
-    cut = Square.around(np.array([40.0, 30.0, 60.0, 50.0]), 2.0).cut(picture)
+    cut = RotatedCrop.around(np.array([40.0, 30.0, 60.0, 50.0]), 2.0).cut(picture)
     assert (cut[:30, :30] == picture[20:, 30:]).all()
     assert (cut[30:] == 114).all() and (cut[:, 30:] == 114).all()
 

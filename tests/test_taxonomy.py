@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fosbury.metrics.calibration import cooled, fit_temperature, reliability
+from fosbury.metrics.calibration import fit_temperature, reliability, temperature_scaled
 from fosbury.metrics.evaluation import calibration, evaluate
 from fosbury.metrics.taxonomy import KINDS, kinds
 from fosbury.pose import Dataset, Frame, Person, Pose
@@ -100,18 +100,23 @@ def test_the_temperature_is_found_again():
     rng = np.random.default_rng(0)
     honest = rng.uniform(0.05, 0.95, 20_000)
     right = rng.random(20_000) < honest
-    boastful = cooled(honest, 1 / 3)
+    boastful = temperature_scaled(honest, 1 / 3)
     temperature = fit_temperature(boastful, right)
     assert temperature == pytest.approx(3, rel=0.05)
-    assert reliability(cooled(boastful, temperature), right).error < 0.2 * reliability(boastful, right).error
+    assert (
+        reliability(temperature_scaled(boastful, temperature), right).error < 0.2 * reliability(boastful, right).error
+    )
     assert fit_temperature(np.zeros(0), np.zeros(0, bool)) == 1.0
 
 
 @given(st.floats(0, 1), st.floats(0.1, 20))
 def test_cooling_keeps_the_order_and_the_middle(confidence, temperature):
-    assert cooled(np.array(0.5), temperature) == pytest.approx(0.5)
-    assert cooled(np.array(confidence), temperature) >= cooled(np.array(confidence / 2), temperature) - 1e-12
-    assert cooled(np.array(confidence), 1.0) == pytest.approx(confidence, abs=2e-6)
+    assert temperature_scaled(np.array(0.5), temperature) == pytest.approx(0.5)
+    assert (
+        temperature_scaled(np.array(confidence), temperature)
+        >= temperature_scaled(np.array(confidence / 2), temperature) - 1e-12
+    )
+    assert temperature_scaled(np.array(confidence), 1.0) == pytest.approx(confidence, abs=2e-6)
 
 
 def test_joints_that_were_not_found_have_no_confidence(body, skeletons):

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from fosbury.errors import BadInput, WorkFailed
+from fosbury.inference.weights import fetch_weights, source_url, verify_checksum
 from fosbury.media.files import sha256_of
-from fosbury.models.weights import fetch_weights, source_url, verified
 
 CONTENT = bytes(range(256)) * 5000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -97,19 +97,19 @@ def test_only_plain_addresses_are_opened(tmp_path, address):
 
 def test_missing_weights_are_answered_with_the_command(tmp_path):
     with pytest.raises(BadInput, match="run `fosbury fetch yolo11m`"):
-        verified(tmp_path / "m.pt", DIGEST, "yolo11m", "https://example.invalid/m.pt")
+        verify_checksum(tmp_path / "m.pt", DIGEST, "yolo11m", "https://example.invalid/m.pt")
     with pytest.raises(BadInput, match="put it there"):
-        verified(tmp_path / "m.pt", None, "mine", None)
+        verify_checksum(tmp_path / "m.pt", None, "mine", None)
 
 
 def test_other_weights_under_an_official_name_are_refused(tmp_path):
     path = tmp_path / "m.pt"
     path.write_bytes(b"something else")
     with pytest.raises(BadInput, match="SHA-256"):
-        verified(path, DIGEST, "yolo11m", "https://example.invalid/m.pt")
-    assert verified(path, None, "yolo11m", "https://example.invalid/m.pt") == path
+        verify_checksum(path, DIGEST, "yolo11m", "https://example.invalid/m.pt")
+    assert verify_checksum(path, None, "yolo11m", "https://example.invalid/m.pt") == path
     path.write_bytes(CONTENT)
-    assert verified(str(path), DIGEST, "yolo11m", "https://example.invalid/m.pt") == path
+    assert verify_checksum(str(path), DIGEST, "yolo11m", "https://example.invalid/m.pt") == path
 
 
 def test_the_beginning_of_a_digest_is_checked_where_no_more_is_known(mirror, tmp_path):
@@ -120,6 +120,6 @@ def test_the_beginning_of_a_digest_is_checked_where_no_more_is_known(mirror, tmp
     assert not target.exists()
     assert fetch_weights(address, target, right, mirror="") is True
     assert fetch_weights(address, target, right, mirror="") is False
-    assert verified(target, right, "rtmpose_s", address) == target
+    assert verify_checksum(target, right, "rtmpose_s", address) == target
     with pytest.raises(BadInput, match="SHA-256"):
-        verified(target, wrong, "rtmpose_s", address)
+        verify_checksum(target, wrong, "rtmpose_s", address)

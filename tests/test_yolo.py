@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 import torch
 
+from fosbury.backends import yolo
 from fosbury.errors import BadInput
+from fosbury.inference.metadata import skeleton_of
+from fosbury.inference.predict import predict_dataset
 from fosbury.media.image import read_image, write_image
 from fosbury.metrics.evaluation import evaluate
-from fosbury.models import yolo
-from fosbury.models.exported import skeleton_of
-from fosbury.models.predicting import predict_dataset
-from fosbury.models.recipe import Recipe, arch_repeats, run_key, selection_frames
 from fosbury.pose import Dataset
 from fosbury.skeleton import Skeleton
 from fosbury.synth.stills import write_stills
+from fosbury.training.recipe import Recipe, arch_repeats, run_key, selection_frames
 
 RECIPE = Recipe(epochs=3, batch=6, image_size=64, lr0=1e-3)
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from fosbury.config import named_skeleton
 from fosbury.formats.coco import read_coco
+from fosbury.inference.predict import measure
+from fosbury.inference.registry import load_model
 from fosbury.metrics.evaluation import Evaluation
-from fosbury.models import load_model
-from fosbury.models.predicting import measure
 from fosbury.pose import trunk_tilt
 
 OUTPUT = Path(__file__).with_name("arch_errors.csv")

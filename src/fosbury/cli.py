@@ -160,12 +160,12 @@ def fetch(
     Example: `fosbury fetch yolo11n yolo11m`
     """
     from fosbury.config import find_root, model_option
-    from fosbury.models.weights import fetch_weights, verified
+    from fosbury.inference.weights import fetch_weights, verify_checksum
 
     root = find_root()
     for option in [model_option(name, root) for name in models]:
         if option.url is None or option.sha256 is None:
-            verified(root / option.weights, option.sha256, option.name, option.url)
+            verify_checksum(root / option.weights, option.sha256, option.name, option.url)
             fetched = False
         else:
             fetched = fetch_weights(option.url, root / option.weights, option.sha256)
@@ -226,7 +226,7 @@ def frames(
     videos: Annotated[list[Path], typer.Argument(help="Clips of any format.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Gets a folder of JPEG files for each clip.")],
     every: Annotated[int | None, typer.Option(min=1, help="Every n-th frame; 1, which is all, if not given.")] = None,
-    fps: Annotated[float | None, typer.Option(min=0.01, help="About so many frames a second instead.")] = None,
+    fps: Annotated[float | None, typer.Option(min=0.01, help="ModelMetadata so many frames a second instead.")] = None,
     quality: Annotated[int, typer.Option(min=1, max=100, help="JPEG quality.")] = 95,
 ) -> None:
     """Extract the frames of clips, upright; a clip that is extracted already is skipped.
@@ -286,8 +286,8 @@ def evaluate(
     from fosbury.dataset.phases import assign_phases, phases_from_tables
     from fosbury.formats.coco import read_coco
     from fosbury.formats.sets import read_set, set_of
-    from fosbury.models import load_model
-    from fosbury.models.predicting import measure
+    from fosbury.inference.predict import measure
+    from fosbury.inference.registry import load_model
     from fosbury.report.table import terminal_table, write_json
 
     _check_output(json_path, "--json")

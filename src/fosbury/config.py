@@ -2,7 +2,7 @@
 
 ``conf/`` is composed by Hydra into params.yaml; the stages read params.yaml through :func:`load_params` and hand plain
 values to the functions they call. Settings of a machine (device, threads) are environment variables, not parameters:
-they must not invalidate what DVC has cached (see ``models/machine.py``).
+they must not invalidate what DVC has cached (see ``machine.py``).
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class Train(_Section):
     weight_decay: NotNegative
     warmup_epochs: NotNegative
     freeze_batch_norm: bool
-    reseat_batch_norm: bool
+    recompute_bn_stats: bool
     frozen_layers: Annotated[int, Field(ge=0, le=1000)]
     pose_gain: Positive
     bfloat16: bool | Literal["auto"]
@@ -185,7 +185,7 @@ class Params(_Section):
     """Everything in params.yaml.
 
     ``skeleton`` is the mapping of conf/skeleton; :attr:`pose_skeleton` is the :class:`~fosbury.skeleton.Skeleton` made
-    from it. ``versions`` are those of requirements.lock, see ``models/environment.py``.
+    from it. ``versions`` are those of requirements.lock, see ``environment.py``.
     """
 
     seed: Seed

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fosbury.config import Params, check, find_root, load_params, model_option, options
+from fosbury.environment import OPTIONAL, check_versions, differences, environment, installed
 from fosbury.errors import BadInput
-from fosbury.models.environment import OPTIONAL, check_versions, differences, environment, installed
-from fosbury.models.machine import default_device, default_threads, usable_device
-from fosbury.models.weights import verified
+from fosbury.inference.weights import verify_checksum
+from fosbury.machine import default_device, default_threads, usable_device
 
 NEEDED = {
     "numpy": "arrays",
@@ -104,7 +104,7 @@ def _repository(root: Path) -> Iterator[Finding]:
         used = params is not None and params.model.name == name
         try:
             model = model_option(name, root)
-            verified(root / model.weights, model.sha256, name, model.url)
+            verify_checksum(root / model.weights, model.sha256, name, model.url)
             yield Finding(f"weights {name}", "ok", f"{model.weights} ({model.licence})")
         except BadInput as error:
             meaning = str(error).replace(f"{root}{os.sep}", "")

@@ -105,7 +105,7 @@ def extract_clips(
     every : int, optional
         Every n-th frame; all without it.
     fps : float, optional
-        About so many frames a second instead.
+        ModelMetadata so many frames a second instead.
     quality : int
         JPEG quality, 1 to 100.
 

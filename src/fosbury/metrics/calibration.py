@@ -50,7 +50,7 @@ def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> 
     return Reliability(sure, share, count, error)
 
 
-def cooled(confidence: np.ndarray, temperature: float) -> np.ndarray:
+def temperature_scaled(confidence: np.ndarray, temperature: float) -> np.ndarray:
     """Confidence with its logit divided by a temperature (Guo et al. 2017): above 1, the model was too sure."""
     inside = np.clip(confidence, EDGE, 1 - EDGE)
     return 1 / (1 + np.exp(-np.log(inside / (1 - inside)) / temperature))
@@ -73,7 +73,7 @@ def fit_temperature(confidence: np.ndarray, right: np.ndarray) -> float:
         return 1.0
 
     def surprise(log_temperature: float) -> float:
-        sure = np.clip(cooled(confidence, np.exp(log_temperature)), EDGE, 1 - EDGE)
+        sure = np.clip(temperature_scaled(confidence, np.exp(log_temperature)), EDGE, 1 - EDGE)
         return float(-np.mean(np.where(right, np.log(sure), np.log(1 - sure))))
 
     ends = (np.log(COLDEST), np.log(HOTTEST))

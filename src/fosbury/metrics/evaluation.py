@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fosbury.metrics.angles import angle_errors, jitter
-from fosbury.metrics.calibration import cooled, fit_temperature, reliability
+from fosbury.metrics.calibration import fit_temperature, reliability, temperature_scaled
 from fosbury.metrics.error import capped_errors, swapped_joints
 from fosbury.metrics.intervals import FEW, WIDTH, mean_intervals, share_intervals, sums_by_unit
 from fosbury.metrics.match import match_boxes
@@ -592,7 +592,7 @@ def upright_figures(evaluation: Evaluation) -> Figures:
 
 
 def headline(baseline: Evaluation, tuned: Evaluation) -> dict[str, float | int]:
-    """About ten numbers that say what fine-tuning gained; a number that has no frames is left out.
+    """ModelMetadata ten numbers that say what fine-tuning gained; a number that has no frames is left out.
 
     Parameters
     ----------
@@ -661,7 +661,9 @@ def calibration(val: Evaluation, test: Evaluation) -> dict[str, float | int]:
     for name, rows in (("", np.ones(len(test.joint), dtype=bool)), ("arch_", test.phase == "arch")):
         confidence, right = test.judged(rows)
         numbers[f"{name}ece"] = _rounded(reliability(confidence, right).error, 4)
-        numbers[f"{name}ece_cooled"] = _rounded(reliability(cooled(confidence, temperature), right).error, 4)
+        numbers[f"{name}ece_cooled"] = _rounded(
+            reliability(temperature_scaled(confidence, temperature), right).error, 4
+        )
     return {name: number for name, number in numbers.items() if number is not None}
 
 

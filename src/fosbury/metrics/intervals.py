@@ -187,7 +187,7 @@ def differences(
     counts : ndarray, shape (U, M)
         How many joints these are.
     resamples, seed : int
-        Of ``exchange_test``.
+        Of ``sign_flip_test``.
 
     Returns
     -------
@@ -214,7 +214,7 @@ def differences(
         if freedom:
             p = float(2 * student.sf(abs(score[figure]), degrees[figure]))
         else:
-            p = exchange_test(apart[counts[:, figure] > 0, figure], resamples, seed)
+            p = sign_flip_test(apart[counts[:, figure] > 0, figure], resamples, seed)
         result.append(
             Difference(
                 mean=float(mean[figure]),
@@ -242,7 +242,7 @@ def _over_runs(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> tuple[np.nda
     return squares / freedom * (1 / len(a) + 1 / len(b)), freedom
 
 
-def exchange_test(apart: np.ndarray, resamples: int = RESAMPLES, seed: int = SEED) -> float:
+def sign_flip_test(apart: np.ndarray, resamples: int = RESAMPLES, seed: int = SEED) -> float:
     """Two-sided p of a sum of paired differences, if A and B could as well be exchanged in any unit.
 
     Parameters
@@ -268,7 +268,7 @@ def exchange_test(apart: np.ndarray, resamples: int = RESAMPLES, seed: int = SEE
 
 
 def least_units(tests: int) -> int:
-    """Fewest units of which ``exchange_test`` can be significant at all among so many tests.
+    """Fewest units of which ``sign_flip_test`` can be significant at all among so many tests.
 
     Of n units it cannot come below 2 / 2^n, which Holm multiplies by the number of tests.
     """

@@ -77,7 +77,7 @@ class Verdict:
 
     @property
     def frames_needed(self) -> float:
-        """About how many frames ``units_needed`` clips have, if they are as long as those at hand."""
+        """ModelMetadata how many frames ``units_needed`` clips have, if they are as long as those at hand."""
         return self.units_needed * self.frames / max(self.units, 1)
 
 

@@ -43,7 +43,7 @@ def kinds(
     labels : ndarray, shape (P, K, 2)
     labelled : ndarray of bool, shape (P, K)
     area : ndarray, shape (P,)
-        Square pixels, as in OKS.
+        RotatedCrop pixels, as in OKS.
     sigmas : ndarray, shape (K,)
     frame : ndarray of int, shape (P,)
         Which frame a person is in, ascending.

@@ -22,7 +22,7 @@ from fosbury.report.table import VERDICT, kind_rows, rendered, verdict_cells
 
 PARTS = {"by_phase": "phase", "by_tilt": "trunk tilt", "by_joint": "joint", "by_visibility": "visibility"}
 READ = (
-    "Errors are mm-equivalents; below 0, a difference means that the side is better than the first one. Square "
+    "Errors are mm-equivalents; below 0, a difference means that the side is better than the first one. RotatedCrop "
     "brackets: 95 % interval over clips, by Student's t: on the logarithm of an error, on the logit of a share, on a "
     "difference as it is. P(better): level of the one-sided interval that ends at 0; of two equal models it is 0.95 or "
     "more, or 0.05 or less, in one comparison of ten. p: of exchanging the two clip by clip, raised for the number of "

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from fosbury.config import check, load_params
+from fosbury.environment import check_versions
 from fosbury.files import write_text
-from fosbury.models.environment import check_versions
-from fosbury.models.weights import verified
+from fosbury.inference.weights import verify_checksum
 
 OUTPUT = Path("reports/params_ok.txt")
 
@@ -18,7 +18,7 @@ def main() -> None:
     params = load_params()
     model = params.model
     check_versions(params.versions, model.backend)
-    verified(model.weights, model.sha256, model.name, model.url)
+    verify_checksum(model.weights, model.sha256, model.name, model.url)
     for line in overrides:
         print(f"override in effect: {line}")
     write_text(OUTPUT, "ok\n")

@@ -7,13 +7,13 @@ from pathlib import Path
 from rich.console import Console
 
 from fosbury.config import load_params
+from fosbury.environment import write_environment
 from fosbury.formats.coco import read_coco
 from fosbury.formats.predictions import write_predictions
+from fosbury.inference.predict import measure
+from fosbury.inference.registry import load_model
+from fosbury.inference.weights import verify_checksum
 from fosbury.metrics.evaluation import calibration, headline
-from fosbury.models import load_model
-from fosbury.models.environment import write_environment
-from fosbury.models.predicting import measure
-from fosbury.models.weights import verified
 from fosbury.report.montage import choose_frames, montage, write_montage
 from fosbury.report.table import terminal_table, write_csvs, write_json
 from fosbury.stages.running import outdate
@@ -30,7 +30,7 @@ def main() -> None:
     """Measure both models and write metrics/, the CSVs for plots, the predictions and the montage."""
     params = load_params()
     model = params.model
-    start = verified(model.weights, model.sha256, model.name, model.url)
+    start = verify_checksum(model.weights, model.sha256, model.name, model.url)
     dataset = read_coco(TEST, params.pose_skeleton)
     weights = {"baseline": start, "finetuned": FINETUNED}
     look = params.evaluate

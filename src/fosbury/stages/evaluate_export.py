@@ -7,9 +7,9 @@ from pathlib import Path
 from fosbury.config import load_params
 from fosbury.formats.coco import read_coco
 from fosbury.formats.predictions import write_predictions
+from fosbury.inference.predict import measure
+from fosbury.inference.registry import load_model
 from fosbury.metrics.evaluation import exported_headline
-from fosbury.models import load_model
-from fosbury.models.predicting import measure
 from fosbury.report.table import read_json, write_json
 
 TEST = Path("data/dataset/test.json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fosbury.config import load_params
-from fosbury.models import export_model
+from fosbury.inference.registry import export_model
 from fosbury.report.table import read_json
 
 WEIGHTS = Path("models/finetuned/model.pt")

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import yaml
 
+from fosbury.inference.predict import predict_dataset
+from fosbury.inference.registry import backend, load_model
 from fosbury.metrics.evaluation import evaluate
-from fosbury.models import backend, load_model
-from fosbury.models.predicting import predict_dataset
-from fosbury.models.recipe import Recipe
 from fosbury.report.table import write_json
 from fosbury.skeleton import Skeleton
 from fosbury.synth.stills import write_stills, write_upright_clips
+from fosbury.training.recipe import Recipe
 
 
 def main(folder: str = "models/starter") -> None:

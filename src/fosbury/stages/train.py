@@ -7,14 +7,14 @@ from dataclasses import fields
 from pathlib import Path
 
 from fosbury.config import load_params
+from fosbury.environment import write_environment
 from fosbury.formats.coco import read_coco
-from fosbury.models import backend, load_model
-from fosbury.models.environment import write_environment
-from fosbury.models.machine import chosen_bfloat16
-from fosbury.models.recipe import Recipe
-from fosbury.models.training import chosen_epoch, validate
-from fosbury.models.weights import verified
+from fosbury.inference.registry import backend, load_model
+from fosbury.inference.weights import verify_checksum
+from fosbury.machine import chosen_bfloat16
 from fosbury.stages.running import outdate
+from fosbury.training.recipe import Recipe
+from fosbury.training.selection import chosen_epoch, validate
 
 SPLITS = Path("data/dataset")
 OUTPUT = Path("models/finetuned/model.pt")
@@ -32,7 +32,7 @@ def main() -> None:
     model, values = params.model, params.train.model_dump()
     values["bfloat16"] = chosen_bfloat16(values["bfloat16"])
     recipe = Recipe(**{field.name: values[field.name] for field in fields(Recipe)})
-    start = verified(model.weights, model.sha256, model.name, model.url)
+    start = verify_checksum(model.weights, model.sha256, model.name, model.url)
     splits = {name: read_coco(SPLITS / f"{name}.json", params.pose_skeleton) for name in ("train", "val")}
     finetune = backend(model.backend).finetune
     finetune(splits, start, OUTPUT, CURVE, WORK, recipe, model.architecture, params.seed, ROOT)

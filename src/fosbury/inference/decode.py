@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fosbury.errors import BadInput
-from fosbury.models.crop import predict_crops
-from fosbury.models.exported import About
-from fosbury.models.letterbox import predict_letterboxed
+from fosbury.inference.crop import predict_crops
+from fosbury.inference.letterbox import predict_letterboxed
+from fosbury.inference.metadata import ModelMetadata
 from fosbury.pose import Pose
 
 
@@ -17,7 +17,7 @@ def answer(
     images: Sequence[np.ndarray],
     boxes: Sequence[np.ndarray] | None,
     forward: Callable[[np.ndarray], np.ndarray],
-    about: About,
+    about: ModelMetadata,
     size: tuple[int, int],
     confidence: float,
     iou: float,
@@ -32,7 +32,7 @@ def answer(
         For a top-down head: where the people of each image are.
     forward : callable
         The network: RGB in [0, 1], shape (1, 3, *size), to its raw output.
-    about : About
+    about : ModelMetadata
     size : (int, int)
         Height and width of the input.
     confidence, iou : float

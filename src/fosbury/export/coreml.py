@@ -25,10 +25,10 @@ from coremltools.converters.mil.mil import Function, Var, types
 from google.protobuf.message import DecodeError
 
 from fosbury.errors import BadInput
-from fosbury.media.files import check_file
-from fosbury.models import mil
-from fosbury.models.answer import answer
-from fosbury.models.exported import (
+from fosbury.export import mil
+from fosbury.inference.decode import answer
+from fosbury.inference.letterbox import IOU
+from fosbury.inference.metadata import (
     EXPORT_AGAIN,
     check_output,
     check_size,
@@ -36,8 +36,8 @@ from fosbury.models.exported import (
     entries,
     read_entries,
 )
-from fosbury.models.letterbox import IOU
-from fosbury.models.machine import default_threads
+from fosbury.machine import default_threads
+from fosbury.media.files import check_file
 from fosbury.pose import Pose
 from fosbury.skeleton import Skeleton
 
@@ -160,7 +160,7 @@ def to_coreml(
     head : str
         One of ``exported.HEADS``.
     temperature : float, optional
-        Of the confidence; see ``exported.About``.
+        Of the confidence; see ``metadata.ModelMetadata``.
 
     Returns
     -------

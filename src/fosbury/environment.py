@@ -12,7 +12,7 @@ from typing import Any
 
 from fosbury.errors import BadInput
 from fosbury.files import write_text
-from fosbury.models.machine import default_device, default_threads
+from fosbury.machine import default_device, default_threads
 
 # Distributions that an optional backend needs, as pip knows them.
 OPTIONAL = {

@@ -3,7 +3,7 @@
 The geometry is MMPose's (``GetBBoxCenterScale``, ``TopdownAffine`` without UDP, ``SimCCLabel``), so that its weights
 and its own inference agree with this one. MMPose gives the *centre* of pixel i the coordinate i, where
 ``fosbury.pose`` says i + 0.5: the half pixel is taken off and put back here, at the door (and for training targets in
-``models/rtmpose.py``).
+``backends/rtmpose.py``).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Crop:
         """Points (..., 2) of the picture, in coordinates of the network (centre of pixel i at i)."""
         return (points - HALF) @ self.matrix[:, :2].T + self.matrix[:, 2]
 
-    def undo(self, points: np.ndarray) -> np.ndarray:
+    def to_image(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 2) of the network, in pixels of the picture."""
         return (points - self.matrix[:, 2]) @ np.linalg.inv(self.matrix[:, :2]).T + HALF
 
@@ -140,5 +140,5 @@ def predict_crops(
         answers = forward(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), dtype=np.float32) / 255)
         for (index, box), crop, points, score in zip(part, crops, *decode_simcc(answers, size), strict=True):
             confidence = np.clip(score, 0.0, 1.0).astype(float)
-            poses[index].append(Pose(crop.undo(points), confidence, box, float(confidence.mean())))
+            poses[index].append(Pose(crop.to_image(points), confidence, box, float(confidence.mean())))
     return poses

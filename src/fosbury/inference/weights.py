@@ -20,7 +20,7 @@ SCHEMES = ("https", "http", "file")
 CHUNK = 1 << 20
 
 
-def verified(path: str | Path, sha256: str | None, name: str, url: str | None) -> Path:
+def verify_checksum(path: str | Path, sha256: str | None, name: str, url: str | None) -> Path:
     """See that the weights to start from are there and are the ones meant.
 
     Parameters

@@ -36,15 +36,17 @@ from ultralytics.utils import SETTINGS, YAML, callbacks
 
 from fosbury.errors import BadInput, WorkFailed
 from fosbury.formats.yolo import write_yolo
+from fosbury.inference.checkpoint import Inert, module_weights, plain_weights, read_checkpoint
+from fosbury.inference.decode import refuse_boxes
+from fosbury.inference.letterbox import Letterbox, network_input, predict_letterboxed
+from fosbury.inference.metadata import MOST_JOINTS, open_size, skeleton_of
+from fosbury.machine import default_threads, usable_device
 from fosbury.media.image import read_image
-from fosbury.models.answer import refuse_boxes
-from fosbury.models.batch_norm import reseat_batch_norms
-from fosbury.models.exported import MOST_JOINTS, open_size, skeleton_of
-from fosbury.models.letterbox import Letterbox, network_input, predict_letterboxed
-from fosbury.models.machine import default_threads, usable_device
-from fosbury.models.recipe import Recipe, arch_repeats, run_key
-from fosbury.models.tensors import Inert, module_weights, plain_weights, read_checkpoint
-from fosbury.models.training import (
+from fosbury.pose import Dataset, Pose
+from fosbury.skeleton import Skeleton
+from fosbury.training.batch_norm import recompute_bn_stats
+from fosbury.training.recipe import Recipe, arch_repeats, run_key
+from fosbury.training.selection import (
     Progress,
     Selection,
     check_splits,
@@ -54,8 +56,6 @@ from fosbury.models.training import (
     warn_of_bfloat16,
     write_curve,
 )
-from fosbury.pose import Dataset, Pose
-from fosbury.skeleton import Skeleton
 
 LICENCE = "AGPL-3.0"
 PACKAGE = Path(ultralytics.__file__).parent
@@ -504,8 +504,8 @@ def finetune(
     module.names = {0: "person"}
     if start is not None:
         module.load(start, verbose=False)
-        if recipe.reseat_batch_norm:
-            reseat_batch_norms(module, _network_inputs(splits["train"], root, recipe.image_size))
+        if recipe.recompute_bn_stats:
+            recompute_bn_stats(module, _network_inputs(splits["train"], root, recipe.image_size))
     trainer.model = module
     trainer.arrange(
         recipe,

@@ -26,14 +26,16 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel
 
 from fosbury.errors import BadInput
+from fosbury.inference.checkpoint import plain_weights, read_checkpoint
+from fosbury.inference.crop import PADDING, SPLIT, predict_crops
+from fosbury.inference.metadata import MOST_JOINTS, skeleton_of
+from fosbury.machine import default_threads, usable_device
 from fosbury.media.image import read_image
-from fosbury.models.batch_norm import reseat_batch_norms
-from fosbury.models.crop import PADDING, SPLIT, predict_crops
-from fosbury.models.exported import MOST_JOINTS, skeleton_of
-from fosbury.models.machine import default_threads, usable_device
-from fosbury.models.recipe import Recipe, arch_repeats, run_key
-from fosbury.models.tensors import plain_weights, read_checkpoint
-from fosbury.models.training import (
+from fosbury.pose import Dataset, Pose
+from fosbury.skeleton import Skeleton, normalise
+from fosbury.training.batch_norm import recompute_bn_stats
+from fosbury.training.recipe import Recipe, arch_repeats, run_key
+from fosbury.training.selection import (
     Progress,
     Selection,
     check_splits,
@@ -44,8 +46,6 @@ from fosbury.models.training import (
     warn_of_bfloat16,
     write_curve,
 )
-from fosbury.pose import Dataset, Pose
-from fosbury.skeleton import Skeleton, normalise
 
 
 class _Uncompiled(types.ModuleType):
@@ -350,7 +350,7 @@ class _Crops(torch.utils.data.Dataset):
         np.random.seed(chance)
         random.seed(int(chance))
         seen = person.visibility > 0
-        # Labels of pixel edges to MMPose's pixel centres: see fosbury.models.crop.
+        # Labels of pixel edges to MMPose's pixel centres: see fosbury.inference.crop.
         results = self.augment(
             {
                 "img": picture.copy(),
@@ -403,10 +403,10 @@ def finetune(
 ) -> Path:
     """Fine-tune RTMPose, or train it from scratch, on the labelled boxes.
 
-    Parameters and result are those of ``fosbury.models.yolo.finetune``. ``image_size`` and ``pose_gain`` of the recipe
-    have no meaning here: the input is 256 x 192, and there is one loss. ``translate`` is a share of the crop, for
-    three crops in ten. From scratch, or from weights of pictures of another kind, it needs ``coarse_loss``. The same
-    run gives the same bytes on a processor; on a GPU as far as torch's kernels do.
+    Parameters and result are those of ``fosbury.backends.yolo.finetune``. ``image_size`` and ``pose_gain`` of the
+    recipe have no meaning here: the input is 256 x 192, and there is one loss. ``translate`` is a share of the crop,
+    for three crops in ten. From scratch, or from weights of pictures of another kind, it needs ``coarse_loss``. The
+    same run gives the same bytes on a processor; on a GPU as far as torch's kernels do.
 
     Raises
     ------
@@ -433,8 +433,8 @@ def finetune(
         raise BadInput("split 'train'", "has no labelled joint", "label more clips or change split ratios")
     select = Selection.of(splits["val"], root)
     boxes = [np.array([person.box for person in frame.people]) for frame in select.dataset.frames]
-    if weights is not None and recipe.reseat_batch_norm:
-        _reseat(network, crops)
+    if weights is not None and recipe.recompute_bn_stats:
+        _recompute_bn_stats(network, crops)
     forward = _Forward(network).to(device, memory_format=torch.channels_last)
     average = AveragedModel(forward, avg_fn=_ema, use_buffers=True)
     optimizer = _optimizer(forward, recipe)
@@ -475,11 +475,11 @@ def _ema(average: torch.Tensor, value: torch.Tensor, updates: torch.Tensor) -> t
     return average + (value - average) * (1 - decay).to(value.dtype) if value.is_floating_point() else value
 
 
-def _reseat(network: nn.Module, crops: _Crops) -> None:
+def _recompute_bn_stats(network: nn.Module, crops: _Crops) -> None:
     count = min(SAMPLE, len(crops))
     chosen = np.linspace(0, len(crops) - 1, count).round().astype(int)
     whole = _Forward(network)
-    reseat_batch_norms(
+    recompute_bn_stats(
         whole, (torch.stack([crops[i][0] for i in chosen[first : first + BATCH]]) for first in range(0, count, BATCH))
     )
 
@@ -519,7 +519,7 @@ def _epoch(
         answer = answer.float()
         loss = criterion((answer[..., :across], answer[..., across:]), (along_x, along_y), labelled)
         if recipe.coarse_loss:
-            loss = loss + recipe.coarse_loss * _coarse_loss(cells[-1].float(), along_x, along_y, labelled)
+            loss = loss + recipe.coarse_loss * _aux_grid_loss(cells[-1].float(), along_x, along_y, labelled)
         cells.clear()
         optimizer.zero_grad()
         loss.backward()
@@ -533,7 +533,7 @@ def _epoch(
     return total / len(crops)
 
 
-def _coarse_loss(
+def _aux_grid_loss(
     cells: torch.Tensor, along_x: torch.Tensor, along_y: torch.Tensor, labelled: torch.Tensor
 ) -> torch.Tensor:
     """Cross entropy of the cell of the last feature map (B, K, 8, 6) that each labelled joint lies in, summed over the

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from fosbury.models.letterbox import GREY
+from fosbury.inference.letterbox import GREY
 from fosbury.pose import midpoint
 from fosbury.skeleton import Skeleton
 
@@ -31,7 +31,7 @@ def lean(keypoints: np.ndarray, skeleton: Skeleton) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Square:
+class RotatedCrop:
     """A turned square of a picture, pixel for pixel.
 
     Attributes
@@ -46,7 +46,7 @@ class Square:
     side: int
 
     @classmethod
-    def around(cls, box: np.ndarray, margin: float, angle: float = 0.0) -> Square:
+    def around(cls, box: np.ndarray, margin: float, angle: float = 0.0) -> RotatedCrop:
         """Lay a square around the middle of a box.
 
         Parameters
@@ -69,7 +69,7 @@ class Square:
         """Points (..., 2) of the picture, in pixels of the square."""
         return points @ self.matrix[:, :2].T + self.matrix[:, 2]
 
-    def undo(self, points: np.ndarray) -> np.ndarray:
+    def to_image(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 2) of the square, in pixels of the picture."""
         return (points - self.matrix[:, 2]) @ self.matrix[:, :2]
 

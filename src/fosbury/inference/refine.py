@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from fosbury.inference.protocol import PoseModel
+from fosbury.inference.rotated_crop import RotatedCrop, lean
 from fosbury.metrics.match import box_iou
-from fosbury.models.protocol import PoseModel
-from fosbury.models.square import Square, lean
 from fosbury.pose import Pose
 
 PEOPLE = 3  # in a picture; who comes after them is looked at once
@@ -26,7 +26,7 @@ SAME = 0.05
 """Overlaps with a box that differ by less are equal."""
 
 
-class SecondLook:
+class CropRefiner:
     """Wraps a model so that it answers ``PoseModel`` with the joints of a nearer look.
 
     An athlete who fills a third of the picture fills a third of the network's input; a nearer look spends the whole
@@ -45,7 +45,7 @@ class SecondLook:
     Notes
     -----
     Each look depends on what the one before it said. So that networks which are equal but for rounding (a checkpoint
-    and its ONNX file) get the same pictures to look at, squares are laid by `steady_square`, and of people who overlap
+    and its ONNX file) get the same pictures to look at, squares are laid by `steady_crop`, and of people who overlap
     the first look's box almost equally (`SAME`) the network's first counts. ``bench/refinement.py`` measures what
     difference is left.
     """
@@ -71,7 +71,7 @@ class SecondLook:
         for _ in range(UPRIGHT_LOOKS if self.upright else 1):
             firsts = [answers[index][person] for index, person in places]
             squares = [
-                steady_square(first.box, self.margin, lean(first.keypoints, self.skeleton) if self.upright else 0.0)
+                steady_crop(first.box, self.margin, lean(first.keypoints, self.skeleton) if self.upright else 0.0)
                 for first in firsts
             ]
             turned = [square.box(first.box) for square, first in zip(squares, firsts, strict=True)]
@@ -82,7 +82,7 @@ class SecondLook:
                 if overlap.size and overlap.max() > 0:
                     nearer = found[int(np.argmax(overlap >= overlap.max() - SAME))]
                     answers[index][person] = replace(
-                        first, keypoints=square.undo(nearer.keypoints), confidence=nearer.confidence
+                        first, keypoints=square.to_image(nearer.keypoints), confidence=nearer.confidence
                     )
         return [[pose for pose in poses if np.isfinite(pose.keypoints).any()] for poses in answers]
 
@@ -92,7 +92,7 @@ def _unseen(box: np.ndarray, joints: int) -> Pose:
     return Pose(np.full((joints, 2), np.nan), np.zeros(joints), np.asarray(box, dtype=float), 1.0)
 
 
-def steady_square(box: np.ndarray, margin: float, angle: float = 0.0) -> Square:
+def steady_crop(box: np.ndarray, margin: float, angle: float = 0.0) -> RotatedCrop:
     """Lay a square around the middle of a box that does not change with rounding errors of the network that gave it.
 
     A crop that is turned or moved by a hair has other grey levels, and a network that is unsure of a pose answers them
@@ -110,13 +110,13 @@ def steady_square(box: np.ndarray, margin: float, angle: float = 0.0) -> Square:
 
     Returns
     -------
-    Square
+    RotatedCrop
     """
     side = max(float((box[2:] - box[:2]).max()), 1.0)
     step = GRID * 2.0 ** np.round(np.log2(side))
     half = _to_nearest(side, step) / 2
     middle = _to_nearest((box[:2] + box[2:]) / 2, step)
-    return Square.around(np.concatenate([middle - half, middle + half]), margin, float(_to_nearest(angle, TURN)))
+    return RotatedCrop.around(np.concatenate([middle - half, middle + half]), margin, float(_to_nearest(angle, TURN)))
 
 
 def _to_nearest(values: np.ndarray | float, step: float) -> np.ndarray:

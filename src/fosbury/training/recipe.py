@@ -25,7 +25,7 @@ class Recipe:
     weight_decay, warmup_epochs : float
     freeze_batch_norm : bool
         Keep the running statistics of batch normalisation as the weights brought them.
-    reseat_batch_norm : bool
+    recompute_bn_stats : bool
         Before the first step give batch normalisation the statistics of the training pictures, without a change of
         what the network computes: for weights whose own statistics are far from the truth.
     pose_gain : float
@@ -39,7 +39,7 @@ class Recipe:
         Further augmentation, as Ultralytics names it.
     upright_crops : bool
         Show every labelled person once more an epoch, from nearer and turned upright: pictures of the kind that a
-        second look meets (``second_look.SecondLook``).
+        second look meets (``second_look.CropRefiner``).
     half_body : float
         Probability that a crop shows the upper or the lower half of a person only; for top-down models.
     coarse_loss : float
@@ -59,7 +59,7 @@ class Recipe:
     weight_decay: float = 0.0005
     warmup_epochs: float = 0.5
     freeze_batch_norm: bool = False
-    reseat_batch_norm: bool = False
+    recompute_bn_stats: bool = False
     pose_gain: float = 12.0
     bfloat16: bool = False
     degrees: float = 180.0

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 
-def reseat_batch_norms(module: nn.Module, batches: Iterable[torch.Tensor]) -> None:
+def recompute_bn_stats(module: nn.Module, batches: Iterable[torch.Tensor]) -> None:
     """Give every batch norm the statistics of these pictures, and leave what the network computes as it is.
 
     Training normalises by the statistics of the batch, evaluation by the kept ones. Where the kept ones are far from

@@ -10,11 +10,11 @@ import numpy as np
 from tqdm import tqdm
 
 from fosbury.errors import BadInput
+from fosbury.inference.boxes import BoxProvider
+from fosbury.inference.protocol import PoseModel
 from fosbury.media.image import read_image
-from fosbury.metrics.calibration import cooled
+from fosbury.metrics.calibration import temperature_scaled
 from fosbury.metrics.evaluation import CAP, STATURE_MM, Evaluation, evaluate, unaided_score
-from fosbury.models.boxes import Looker
-from fosbury.models.protocol import PoseModel
 from fosbury.pose import Dataset, Pose
 from fosbury.skeleton import Skeleton, normalise
 
@@ -95,21 +95,21 @@ def predict_dataset(
         If a picture cannot be read.
     """
     predictions: list[list[Pose]] = []
-    looker = Looker(model, boxes) if boxes else None
+    looker = BoxProvider(model, boxes) if boxes else None
     with tqdm(total=len(dataset), desc=title, unit="frame", disable=None) as bar:
         for start in range(0, len(dataset), batch):
             frames = dataset.frames[start : start + batch]
             images = [read_image(root / frame.file_name) for frame in frames]
             found = looker.predict(images, frames) if looker else model.predict(images)
             if model.temperature is not None:
-                found = [[_cooled(pose, model.temperature) for pose in poses] for poses in found]
+                found = [[_temperature_scaled(pose, model.temperature) for pose in poses] for poses in found]
             predictions.extend(poses_in(poses, model.skeleton, dataset.skeleton) for poses in found)
             bar.update(len(frames))
     return predictions
 
 
-def _cooled(pose: Pose, temperature: float) -> Pose:
-    return replace(pose, confidence=cooled(pose.confidence, temperature))
+def _temperature_scaled(pose: Pose, temperature: float) -> Pose:
+    return replace(pose, confidence=temperature_scaled(pose.confidence, temperature))
 
 
 def measure(

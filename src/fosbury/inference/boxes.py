@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from fosbury.errors import BadInput
-from fosbury.models.protocol import PoseModel
+from fosbury.inference.protocol import PoseModel
 from fosbury.pose import Frame, Pose
 
 LABELS, SEARCH, TRACK = SOURCES = ("labels", "search", "track")
@@ -88,7 +88,7 @@ def search(model: PoseModel, picture: np.ndarray) -> Pose:
     return replace(best, box=box_of(best))
 
 
-class Looker:
+class BoxProvider:
     """Predicts the frames of a data set one after the other, with boxes from one of ``SOURCES``.
 
     Parameters

@@ -82,13 +82,13 @@ class Letterbox:
         """Picture pixels to input pixels, for any array of shape (..., 2)."""
         return xy * self.gain + self.offset
 
-    def undo(self, xy: np.ndarray) -> np.ndarray:
+    def to_image(self, xy: np.ndarray) -> np.ndarray:
         """Input pixels to picture pixels, for any array of shape (..., 2)."""
         return (xy - self.offset) / self.gain
 
-    def undo_inside(self, xy: np.ndarray) -> np.ndarray:
+    def to_image_inside(self, xy: np.ndarray) -> np.ndarray:
         """As ``undo``, with what falls outside the picture moved to its edge: for boxes, not for joints."""
-        return np.clip(self.undo(xy), 0.0, [self.shape[1], self.shape[0]])
+        return np.clip(self.to_image(xy), 0.0, [self.shape[1], self.shape[0]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,8 +220,8 @@ def predict_letterboxed(
         raw = forward(network_input(part, places))
         for place, output in zip(places, raw, strict=True):
             found = decode(output, joints, confidence, iou, values)
-            boxes = place.undo_inside(found.boxes.reshape(-1, 2, 2)).reshape(-1, 4)
-            keypoints = place.undo(found.keypoints)
+            boxes = place.to_image_inside(found.boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+            keypoints = place.to_image(found.keypoints)
             answers.append(
                 [
                     Pose(keypoints=points, confidence=sure, box=box, score=float(score))

@@ -17,13 +17,13 @@ from tqdm import tqdm
 
 from fosbury.errors import BadInput
 from fosbury.files import draft
+from fosbury.inference.protocol import PoseModel
+from fosbury.machine import computes_bfloat16
 from fosbury.media.image import read_image
 from fosbury.metrics.evaluation import evaluate, upright_figures
-from fosbury.models.machine import computes_bfloat16
-from fosbury.models.protocol import PoseModel
-from fosbury.models.recipe import Recipe, selection_frames
-from fosbury.models.upright_crops import upright_crops
 from fosbury.pose import Dataset, Pose
+from fosbury.training.recipe import Recipe, selection_frames
+from fosbury.training.upright_crops import upright_crops
 
 BATCH = 16  # pictures in memory at once
 CURVE = (

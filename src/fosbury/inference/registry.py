@@ -12,22 +12,22 @@ from fosbury.errors import BadInput
 from fosbury.media.files import check_file
 
 if TYPE_CHECKING:
-    from fosbury.models.protocol import PoseModel
+    from fosbury.inference.protocol import PoseModel
     from fosbury.skeleton import Skeleton
 
 # On import coremltools warns of what only a Mac has and of packages that it was not tested with.
 logging.getLogger("coremltools").setLevel(logging.ERROR)
 
 # Module, class, and the packages that an optional backend needs with what installs them.
-YOLO = ("fosbury.models.yolo", "YoloPose", (("ultralytics",), "`make setup`, or `uv pip install '.[yolo]'`"))
+YOLO = ("fosbury.backends.yolo", "YoloPose", (("ultralytics",), "`make setup`, or `uv pip install '.[yolo]'`"))
 RTMPOSE = (
-    "fosbury.models.rtmpose",
+    "fosbury.backends.rtmpose",
     "RtmPose",
     (("mmpose", "mmengine", "mmcv", "xtcocotools"), "`make setup`, or `uv pip install '.[rtmpose]'`"),
 )
 EXPORTED = {
-    ".onnx": ("fosbury.models.onnx", "OnnxPose", None),
-    ".mlpackage": ("fosbury.models.coreml", "CoreMLPose", None),
+    ".onnx": ("fosbury.export.onnx", "OnnxPose", None),
+    ".mlpackage": ("fosbury.export.coreml", "CoreMLPose", None),
 }
 SUFFIXES = (".pt", ".pth", *EXPORTED)
 BACKENDS = {"yolo": YOLO, "rtmpose": RTMPOSE}
@@ -74,7 +74,7 @@ def load_model(
     confidence : float
         Least score of a person.
     second_look : float, optional
-        Margin of a second look, see ``second_look.SecondLook``; one look without it.
+        Margin of a second look, see ``second_look.CropRefiner``; one look without it.
     upright : bool
         Whether the second look turns people upright.
 
@@ -99,7 +99,7 @@ def load_model(
     model = getattr(_import(path, module, optional), name)(path, skeleton, image_size, confidence)
     if second_look is None:
         return model
-    return importlib.import_module("fosbury.models.second_look").SecondLook(model, second_look, upright)
+    return importlib.import_module("fosbury.inference.refine").CropRefiner(model, second_look, upright)
 
 
 def export_model(
@@ -123,7 +123,7 @@ def export_model(
     quantize : str
         As for ``coreml.to_coreml``.
     temperature : float, optional
-        Of the confidence; see ``exported.About``.
+        Of the confidence; see ``metadata.ModelMetadata``.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def export_model(
     model = load_model(weights)
     module, _, optional = _kind(weights)
     network, example = _import(weights, module, optional).export_module(weights, image_size)
-    onnx, coreml = (importlib.import_module(f"fosbury.models.{name}") for name in ("onnx", "coreml"))
+    onnx, coreml = (importlib.import_module(f"fosbury.export.{name}") for name in ("onnx", "coreml"))
     head = "simcc" if model.needs_boxes else "yolo"
     onnx.to_onnx(network, example, onnx_file, model.skeleton, model.licence, head, temperature)
     coreml.to_coreml(network, example, coreml_package, model.skeleton, quantize, model.licence, head, temperature)
@@ -148,7 +148,7 @@ def _kind(path: Path) -> tuple[str, str, Any]:
 
 
 def _says_rtmpose(path: Path) -> bool:
-    from fosbury.models.tensors import read_checkpoint
+    from fosbury.inference.checkpoint import read_checkpoint
 
     try:
         about = read_checkpoint(path, "", device="meta").get("fosbury")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fosbury.errors import BadInput
-from fosbury.models.crop import PADDING, SPLIT
+from fosbury.inference.crop import PADDING, SPLIT
 from fosbury.skeleton import Skeleton
 
 FORMAT = 1
@@ -32,7 +32,7 @@ OFFICIAL_JOINTS = (
 
 
 @dataclass(frozen=True, eq=False)
-class About:
+class ModelMetadata:
     """What an exported file tells about itself.
 
     Attributes
@@ -80,7 +80,7 @@ def entries(
     head : str
         One of ``HEADS``.
     temperature : float, optional
-        Of the confidence; see ``About``.
+        Of the confidence; see ``ModelMetadata``.
     """
     own = {
         "fosbury.format": str(FORMAT),
@@ -121,7 +121,7 @@ def description(
     head : str
         One of ``HEADS``.
     temperature : float, optional
-        Of the confidence; see ``About``.
+        Of the confidence; see ``ModelMetadata``.
     """
     height, width = image_size
     pixels = "any 8-bit picture" if scaled else "pixels divided by 255"
@@ -145,7 +145,7 @@ def description(
     )
 
 
-def read_entries(given: Mapping[str, str], where: str | Path, skeleton: Skeleton | None = None) -> About:
+def read_entries(given: Mapping[str, str], where: str | Path, skeleton: Skeleton | None = None) -> ModelMetadata:
     """Understand the metadata of an exported file: this project's, or that of a plain Ultralytics export.
 
     Parameters
@@ -159,7 +159,7 @@ def read_entries(given: Mapping[str, str], where: str | Path, skeleton: Skeleton
 
     Returns
     -------
-    About
+    ModelMetadata
 
     Raises
     ------
@@ -188,7 +188,7 @@ def read_entries(given: Mapping[str, str], where: str | Path, skeleton: Skeleton
         mend = f"name a skeleton of {shape[0]} joints (--skeleton)"
         raise BadInput(where, f"predicts {shape[0]} joints, but skeleton '{joints.name}' has {len(joints)}", mend)
     licence = given.get("fosbury.licence") or ("AGPL-3.0" if "AGPL" in given.get("license", "") else "unknown")
-    return About(joints, licence, shape[1], _numbers(given.get("imgsz")), head, _temperature(given, where))
+    return ModelMetadata(joints, licence, shape[1], _numbers(given.get("imgsz")), head, _temperature(given, where))
 
 
 def skeleton_of(path: str | Path, joints: int, about: Mapping[str, Any], given: Skeleton | None) -> Skeleton:
@@ -265,7 +265,7 @@ def _numbers(text: str | None) -> tuple[int, int] | None:
     return found[0], found[1]
 
 
-def check_output(shape: tuple[int, ...], about: About, size: tuple[int, int], where: str | Path) -> None:
+def check_output(shape: tuple[int, ...], about: ModelMetadata, size: tuple[int, int], where: str | Path) -> None:
     """Make sure that an output of ``shape`` is what ``letterbox.decode`` or ``crop.decode_simcc`` takes.
 
     Raises

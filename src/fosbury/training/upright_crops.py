@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from fosbury.inference.rotated_crop import RotatedCrop, lean
 from fosbury.media.image import read_image, write_image
-from fosbury.models.square import Square, lean
 from fosbury.pose import Dataset, Frame, Person
 
 MARGINS = 1.25, 2.0  # side of the square in longer sides of the box, from and to
@@ -50,7 +50,7 @@ def upright_crops(dataset: Dataset, root: Path, folder: Path, seed: int) -> Data
             margin, sway = chance.uniform(*MARGINS), chance.normal(0, SWAY)
             shift = chance.uniform(-SHIFT, SHIFT, 2) * (person.box[2:] - person.box[:2]).max() * margin
             angle = lean(person.keypoints, dataset.skeleton) + sway
-            square = Square.around(person.box + np.tile(shift, 2), margin, angle)
+            square = RotatedCrop.around(person.box + np.tile(shift, 2), margin, angle)
             file = folder / f"{len(frames):06}.jpg"
             write_image(file, square.cut(picture), QUALITY)
             name = Path(os.path.relpath(file, root)).as_posix()
@@ -59,7 +59,7 @@ def upright_crops(dataset: Dataset, root: Path, folder: Path, seed: int) -> Data
     return replace(dataset, frames=tuple(frames))
 
 
-def _turned(person: Person, square: Square) -> Person:
+def _turned(person: Person, square: RotatedCrop) -> Person:
     """A person in pixels of the square; the box keeps its distance to the joints."""
     if not person.labelled.any():
         return replace(person, box=square.box(person.box))

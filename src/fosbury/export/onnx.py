@@ -17,9 +17,9 @@ from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
 from fosbury.errors import BadInput
 from fosbury.files import write_bytes
-from fosbury.media.files import check_file
-from fosbury.models.answer import answer
-from fosbury.models.exported import (
+from fosbury.inference.decode import answer
+from fosbury.inference.letterbox import IOU
+from fosbury.inference.metadata import (
     EXPORT_AGAIN,
     check_output,
     check_size,
@@ -28,8 +28,8 @@ from fosbury.models.exported import (
     open_size,
     read_entries,
 )
-from fosbury.models.letterbox import IOU
-from fosbury.models.machine import default_threads
+from fosbury.machine import default_threads
+from fosbury.media.files import check_file
 from fosbury.pose import Pose
 from fosbury.skeleton import Skeleton
 
@@ -171,7 +171,7 @@ def to_onnx(
     head : str
         One of ``exported.HEADS``.
     temperature : float, optional
-        Of the confidence; see ``exported.About``.
+        Of the confidence; see ``metadata.ModelMetadata``.
 
     Returns
     -------

@@ -26,7 +26,8 @@ class PoseModel(Protocol):
     needs_boxes : bool
         Whether it must be told where the people are (a top-down model).
     temperature : float or None
-        See ``exported.About``; ``predict`` gives the confidence as the network has it, ``predict_dataset`` applies it.
+        See ``metadata.ModelMetadata``; ``predict`` gives the confidence as the network has it, ``predict_dataset``
+        applies it.
     """
 
     skeleton: Skeleton
