@@ -202,10 +202,10 @@ def paired(runs: int) -> Iterator[list[str]]:
             found.append(
                 (
                     np.mean((ends[:, 0] <= 0) & (ends[:, 1] >= 0)),
-                    np.mean([not own.told for own in each]),
+                    np.mean([not own.significant for own in each]),
                     np.mean((share >= 0.95) | (share <= 0.05)),
                     np.mean((better >= 0.95) | (better <= 0.05)),
-                    np.mean([own.told and own.p < SURE for own in each]),
+                    np.mean([own.significant and own.p < SURE for own in each]),
                 )
             )
         for name, shares in zip(PAIRED, zip(*found, strict=True), strict=True):

@@ -41,7 +41,7 @@ def power(clips: int, size: float, tests: int, runs: int) -> float:
     for _ in range(runs):
         apart = rng.normal(shift, SPREAD_MM, (clips, tests))
         each = differences(np.zeros_like(apart), apart, np.ones_like(apart), RESAMPLES)
-        found += each[0].told and holm([own.p for own in each])[0] < SURE
+        found += each[0].significant and holm([own.p for own in each])[0] < SURE
     return found / runs
 
 
@@ -76,7 +76,7 @@ def seeds(runs: int) -> Iterator[list[str]]:
                 found = [
                     differences(*trained(rng, clips, sides, seed_mm, both_mm), RESAMPLES // 4)[0] for _ in range(runs)
                 ]
-                cells.append(f"{100 * np.mean([each.told and each.p < SURE for each in found]):.0f}")
+                cells.append(f"{100 * np.mean([each.significant and each.p < SURE for each in found]):.0f}")
             yield [f"{seed_mm} mm", f"{both_mm} mm", f"{sides[0]} against {sides[1]}", *cells]
 
 

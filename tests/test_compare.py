@@ -125,11 +125,11 @@ def test_a_better_arch_is_told_and_nothing_else_is(coco17):
     before, after = (evaluate(data, off(data, shift), ap=False) for shift in (4.0, np.where(arch, 1.0, 4.0)))
     said = verdicts([before], [after])
     verdict = found(said, "arch")
-    assert verdict.told and verdict.difference.better > 0.999
+    assert verdict.significant and verdict.difference.better > 0.999
     assert verdict.after / verdict.before == pytest.approx(0.25)
     assert verdict.difference.mean == pytest.approx(verdict.after - verdict.before)
     assert verdict.p_holm == pytest.approx(5 * 2 / 2**CLIPS)
-    assert found(said, "landing").difference.mean == 0 and not found(said, "landing").told
+    assert found(said, "landing").difference.mean == 0 and not found(said, "landing").significant
     assert sentence(verdict, "main", "finetuned").startswith(
         "of these two trained models, finetuned is better than main: "
     )
@@ -155,7 +155,7 @@ def test_the_clips_asked_for_show_the_difference_four_times_in_five():
     clips = int(np.ceil(Verdict("all", "all", 90, 9, 60.0, 35.0, seen, 0.06).units_needed))
     apart = np.random.default_rng(0).normal(-25, 40, (clips, 600))
     each = differences(np.zeros_like(apart), apart, np.ones_like(apart), 1000)
-    assert np.mean([own.told and own.p < 0.05 for own in each]) == pytest.approx(0.8, abs=0.05)
+    assert np.mean([own.significant and own.p < 0.05 for own in each]) == pytest.approx(0.8, abs=0.05)
 
 
 def test_of_equal_models_no_number_of_frames_is_named():
@@ -169,7 +169,7 @@ def test_what_no_result_of_so_few_clips_can_show_is_not_a_matter_of_frames(coco1
     arch = np.array([frame.phase == "arch" for frame in data.frames])
     before, after = (evaluate(data, off(data, shift), ap=False) for shift in (4.0, np.where(arch, 1.0, 4.0)))
     verdict = found(verdicts([before], [after]), "arch")
-    assert verdict.difference.p == 2 / 2**5 and not verdict.told
+    assert verdict.difference.p == 2 / 2**5 and not verdict.significant
     said = sentence(verdict)
     assert "cannot be told with 5 clips" in said and "fewer than 8 clips" in said and "not enough" not in said
     assert verdict_cells(verdict)[-1] == "needs 8 clips"
@@ -181,7 +181,7 @@ def test_chance_is_not_told_and_more_frames_are_asked_for(coco17):
     before = evaluate(data, off(data, 4.0), ap=False)
     after = evaluate(data, off(data, np.where(clip % 2, 4.5, 3.6)), ap=False)
     verdict = verdicts([before], [after])[0]
-    assert not verdict.told
+    assert not verdict.significant
     assert sentence(verdict).startswith("not enough frames to tell B from A")
 
 
@@ -191,7 +191,7 @@ def test_one_clip_tells_nothing_of_another(coco17):
     arch = replace(data, frames=frames)
     a, b = (evaluate(arch, off(arch, shift), ap=False) for shift in (4.0, 1.0))
     for verdict in verdicts([a], [b]):
-        assert "one clip alone" in sentence(verdict) and not verdict.told and verdict.units == 1
+        assert "one clip alone" in sentence(verdict) and not verdict.significant and verdict.units == 1
 
 
 def test_other_frames_are_no_pair(coco17):
@@ -266,7 +266,7 @@ def test_branches_are_compared_without_a_checkout(repository):
     assert comparison.params == {"train.lr0": [0.001, 0.002, 0.001]}
     (first, better, worse) = (own.figures().error_px for (own,) in comparison.evaluations)
     assert (first, better, worse) == pytest.approx((4, 2, 9), abs=1e-4)
-    assert comparison.verdicts["better"][0].told and comparison.verdicts["better"][0].difference.mean < 0
+    assert comparison.verdicts["better"][0].significant and comparison.verdicts["better"][0].difference.mean < 0
     assert comparison.verdicts["workspace:baseline"][0].difference.mean > 0
     frames = comparison.changed_frames("better")
     assert len(frames) == 5 and all(after < before for _, before, after in frames)
@@ -355,12 +355,12 @@ def sweeps(coco17, tmp_path_factory) -> Path:
 
 def test_several_runs_a_side_account_for_the_seed(sweeps):
     one = compare([load_side(name, sweeps) for name in ("a0", "b0")])
-    assert one.verdicts["b0"][0].told and one.verdicts["b0"][0].difference.mean > 0
+    assert one.verdicts["b0"][0].significant and one.verdicts["b0"][0].difference.mean > 0
     names = ("a0,a1,a2", "b0,b1,b2", "c0,c1,c2")
     several = compare([load_side(name, sweeps) for name in names])
     assert several.names == names and several.runs[1] == ("b0", "b1", "b2")
     b, c = (several.verdicts[name][0] for name in names[1:])
-    assert not b.told and c.told and c.difference.mean < 0 and c.difference.runs == 6
+    assert not b.significant and c.significant and c.difference.mean < 0 and c.difference.runs == 6
     assert b.difference.runs_share > 0.9 and "of the variance lies between runs" in sentence(b, *names[:2])
     means = [np.mean([run.figures().error_mm for run in side]) for side in several.evaluations]
     assert (b.before, b.after, c.after) == pytest.approx(tuple(means))

@@ -153,36 +153,36 @@ def test_a_seed_is_no_difference_where_several_runs_show_what_it_does():
         clips = rng.normal(200, 60, (1, 9, 2000))
         a, b = (clips + rng.normal(0, 20, (runs, 1, 2000)) + rng.normal(0, 30, shape) for _ in range(2))
         found = differences(a, b, np.ones((9, 2000)))
-        wrong[runs] = np.mean([each.told and each.p < 0.05 for each in found])
+        wrong[runs] = np.mean([each.significant and each.p < 0.05 for each in found])
     assert wrong[1] > 0.25 and 0.02 < wrong[3] < 0.07
 
 
 def test_a_single_unit_is_not_tested():
     (found,) = differences(column([3.0, 0.0]), column([5.0, 0.0]), column([1, 0]))
-    assert found.units == 1 and np.isnan(found.p) and np.isnan(found.low) and not found.told
+    assert found.units == 1 and np.isnan(found.p) and np.isnan(found.low) and not found.significant
 
 
 def test_identical_predictions_differ_by_nothing():
     errors, counts = column([3.0, 4.0, 8.0]), column([1, 2, 3])
     (same,) = differences(errors, errors, counts)
     assert (same.mean, same.low, same.high, same.better, same.p, same.error) == (0.0, 0.0, 0.0, 0.5, 1.0, 0.0)
-    assert not same.told
+    assert not same.significant
 
 
 def test_a_shift_of_every_joint_is_told_exactly():
     counts = column([10, 20, 30, 5, 7, 12, 9, 14])
     (found,) = differences(counts * 10.0, counts * 13.0, counts)
     assert found.mean == pytest.approx(3) and found.low == pytest.approx(3) and found.high == pytest.approx(3)
-    assert found.better == 0.0 and found.told and found.p == pytest.approx(2 / 2**8)
+    assert found.better == 0.0 and found.significant and found.p == pytest.approx(2 / 2**8)
 
 
 def test_noise_is_not_told():
     apart = column([5.0, -4.0, 6.0, -5.5, 4.5, -3.0, 2.0, -4.0])
     counts = np.ones_like(apart)
     (found,) = differences(np.zeros_like(apart), apart, counts)
-    assert not found.told and 0.2 < found.better < 0.8 and found.p > 0.5
+    assert not found.significant and 0.2 < found.better < 0.8 and found.p > 0.5
     (more,) = differences(np.zeros_like(apart), apart + 20, counts)
-    assert more.told and more.better < 0.001
+    assert more.significant and more.better < 0.001
 
 
 def test_fewest_units_of_a_significant_result():

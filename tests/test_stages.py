@@ -43,7 +43,11 @@ def raising(error: BaseException):
         (lambda: None, 0, ""),
         (lambda: 3, 0, ""),
         (raising(BadInput("a.mp4", "is empty", "copy it again")), 2, "a.mp4: is empty; copy it again.\n"),
-        (raising(BadInputs("a.json", ["one", "two"], "mend them")), 2, "a.json: 2 problems; mend them.\n  - one\n"),
+        (
+            raising(BadInputs("a.json", ["one", "two"], "correct them")),
+            2,
+            "a.json: 2 problems; correct them.\n  - one\n",
+        ),
         (raising(WorkFailed("The loss is not a number.")), 1, "The loss is not a number.\n"),
         (raising(PermissionError(errno.EACCES, "Permission denied", "out.csv")), 1, "out.csv: permission denied.\n"),
         (raising(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))), 1, "no space left on device.\n"),

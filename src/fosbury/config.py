@@ -137,7 +137,7 @@ class Train(_Section):
     weight_decay: NotNegative
     warmup_epochs: NotNegative
     freeze_batch_norm: bool
-    recompute_bn_stats: bool
+    reseat_batch_norm: bool
     frozen_layers: Annotated[int, Field(ge=0, le=1000)]
     pose_gain: Positive
     bfloat16: bool | Literal["auto"]
@@ -255,7 +255,7 @@ def parse_params(values: Any, where: str = PARAMS) -> Params:
         params = Params.model_validate(values)
     except ValidationError as error:
         problems = [_explain(problem) for problem in error.errors(include_url=False)]
-        raise BadInputs(where, problems, "mend the values in conf/ or in the overrides and compose again") from None
+        raise BadInputs(where, problems, "correct the values in conf/ or in the overrides and compose again") from None
     _check_skeleton(params, where)
     return params
 
@@ -306,15 +306,15 @@ def load_params(path: str | Path = PARAMS) -> Params:
     return parse_params(read_values(path), str(path))
 
 
-def read_values(path: str | Path = PARAMS, mend: str = COMPOSE) -> Any:
+def read_values(path: str | Path = PARAMS, hint: str = COMPOSE) -> Any:
     """Read params.yaml, or a file of conf/, without checking it.
 
     Raises
     ------
     BadInput
-        If the file is missing or not YAML, or not what ``read_yaml`` takes; ``mend`` says what to do about it.
+        If the file is missing or not YAML, or not what ``read_yaml`` takes; ``hint`` says what to do about it.
     """
-    return read_yaml(path, mend)
+    return read_yaml(path, hint)
 
 
 def compose(overrides: tuple[str, ...] | list[str] = (), root: Path | None = None) -> dict[str, Any]:
@@ -352,7 +352,7 @@ def compose(overrides: tuple[str, ...] | list[str] = (), root: Path | None = Non
             config = hydra_compose("config", overrides=list(overrides))
         return OmegaConf.to_container(config, resolve=True)
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError, RecursionError) as error:
-        raise BadInput("conf/", f"does not compose ({_one_line(error)})", "mend the override or the file") from None
+        raise BadInput("conf/", f"does not compose ({_one_line(error)})", "correct the override or the file") from None
 
 
 def options(group: str, root: Path | None = None) -> list[str]:
@@ -371,7 +371,7 @@ def check_names(root: Path) -> None:
         The first such file, or one that is not a mapping in YAML; of any file of conf/, one that is not YAML.
     """
     files = sorted((root / "conf").rglob("*.yaml"))
-    contents = {path.relative_to(root).as_posix(): read_values(path, "mend or remove it") for path in files}
+    contents = {path.relative_to(root).as_posix(): read_values(path, "correct or remove it") for path in files}
     for group in (*GROUPS, "experiment"):
         key = "experiment" if group == "experiment" else "name"
         for option in options(group, root):
@@ -396,7 +396,7 @@ def named_skeleton(name: str, root: Path | None = None) -> Skeleton:
     if name not in known:
         raise BadInput(f"skeleton '{name}'", "is not in conf/skeleton", f"use one of {', '.join(known)}")
     path = root / "conf" / "skeleton" / f"{name}.yaml"
-    return Skeleton.from_mapping(read_values(path, "mend it"), where=f"conf/skeleton/{name}.yaml")
+    return Skeleton.from_mapping(read_values(path, "correct it"), where=f"conf/skeleton/{name}.yaml")
 
 
 def nearest_skeleton(joints: Sequence[str], root: Path | None = None) -> tuple[Skeleton, list[str]]:

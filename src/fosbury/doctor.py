@@ -41,7 +41,7 @@ RECORDS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; ``state``: ``ok``, ``note`` (works without it), ``missing`` (must be mended)."""
+    """One thing that was looked at; ``state``: ``ok``, ``note`` (works without it), ``missing`` (must be put right)."""
 
     what: str
     state: str
@@ -71,8 +71,8 @@ def _environment() -> Iterator[Finding]:
     for backend, packages in OPTIONAL.items():
         absent = [package for package in packages if not installed(package)]
         if absent:
-            mend = f"`make setup`, or `uv pip install '.[{backend}]'`"
-            meaning = f"{', '.join(absent)} not installed: no {backend} models; {mend}"
+            hint = f"`make setup`, or `uv pip install '.[{backend}]'`"
+            meaning = f"{', '.join(absent)} not installed: no {backend} models; {hint}"
             yield Finding(f"backend {backend}", "note", meaning)
         else:
             yield Finding(f"backend {backend}", "ok", ", ".join(f"{name} {installed(name)}" for name in packages))

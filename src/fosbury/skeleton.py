@@ -132,8 +132,8 @@ class Skeleton:
             joint is in two pairs, or a limb joins a joint to itself or has a share that is not in (0, 1].
         """
 
-        def bad(problem: str, mend: str) -> BadInput:
-            return BadInput(where, problem, mend)
+        def bad(problem: str, hint: str) -> BadInput:
+            return BadInput(where, problem, hint)
 
         def section(holder: Any, key: str) -> Mapping[str, Any]:
             if not isinstance(holder, Mapping):

@@ -433,7 +433,7 @@ def finetune(
         raise BadInput("split 'train'", "has no labelled joint", "label more clips or change split ratios")
     select = Selection.of(splits["val"], root)
     boxes = [np.array([person.box for person in frame.people]) for frame in select.dataset.frames]
-    if weights is not None and recipe.recompute_bn_stats:
+    if weights is not None and recipe.reseat_batch_norm:
         _recompute_bn_stats(network, crops)
     forward = _Forward(network).to(device, memory_format=torch.channels_last)
     average = AveragedModel(forward, avg_fn=_ema, use_buffers=True)

@@ -504,7 +504,7 @@ def finetune(
     module.names = {0: "person"}
     if start is not None:
         module.load(start, verbose=False)
-        if recipe.recompute_bn_stats:
+        if recipe.reseat_batch_norm:
             recompute_bn_stats(module, _network_inputs(splits["train"], root, recipe.image_size))
     trainer.model = module
     trainer.arrange(

@@ -113,8 +113,8 @@ class CoreMLPose:
         try:
             self.program = mil.Program(_operations(function), [self.answer], half)
         except mil.UnknownOperationError as unknown:
-            mend = "measure it on a Mac, or export the checkpoint with `fosbury`"
-            raise BadInput(path, f"uses the operation {unknown}, which runs on Apple's systems only", mend) from None
+            hint = "measure it on a Mac, or export the checkpoint with `fosbury`"
+            raise BadInput(path, f"uses the operation {unknown}, which runs on Apple's systems only", hint) from None
 
     def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
         """Find the people in each RGB image; see ``PoseModel.predict``."""

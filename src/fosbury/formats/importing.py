@@ -170,10 +170,10 @@ def _import(
 
 
 def _renamed(error: BadInput, old: str, new: str) -> BadInput:
-    where, problem, mend = (text.replace(old, new) for text in (error.where, error.problem, error.mend))
+    where, problem, hint = (text.replace(old, new) for text in (error.where, error.problem, error.hint))
     if isinstance(error, BadInputs):
-        return BadInputs(where, [text.replace(old, new) for text in error.problems], mend)
-    return BadInput(where, problem, mend)
+        return BadInputs(where, [text.replace(old, new) for text in error.problems], hint)
+    return BadInput(where, problem, hint)
 
 
 def _unzip(path: Path, folder: Path) -> None:
@@ -290,7 +290,7 @@ def _read(path: Path, images: Path | None, drop_bad: bool) -> tuple[Dataset, dic
     if len(errors) == 1:
         raise errors[0]
     if errors:
-        raise BadInputs(path, [str(error) for error in errors], "mend each of them")
+        raise BadInputs(path, [str(error) for error in errors], "correct each of them")
     return Dataset(skeleton, tuple(frames), tuple(notes)), files, stills
 
 
@@ -375,7 +375,7 @@ def _check_media(
         if len(names) > 1:
             problems.append(f"clips {' and '.join(sorted(names))} differ only in suffix or case")
     if problems and (not drop_bad or not kept):
-        raise BadInputs(where, problems, "mend the files or import without them")
+        raise BadInputs(where, problems, "correct the files or import without them")
     notes = dataset.notes + tuple(f"left out for a problem: {problem}" for problem in problems)
     used = {f"{IMAGES}/{frame.file_name}" for frame in kept} | {f"{VIDEOS}/{frame.video}" for frame in kept}
     for relative, info in sorted(infos.items()):

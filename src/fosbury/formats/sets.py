@@ -130,7 +130,7 @@ def extract_sets(
         except BadInput as error:
             problems.append(str(error))
     if problems:
-        raise BadInputs(source, problems, "mend or remove them; the clips that are sound are extracted")
+        raise BadInputs(source, problems, "correct or remove them; the clips that are sound are extracted")
     _keep_only(out, {folder for _, folder, _ in jobs})
     return manifests
 
@@ -272,7 +272,7 @@ def annotations_of_sets(
     if len(errors) == 1:
         raise errors[0]
     if errors:
-        raise BadInputs(source, [str(error) for error in errors], "mend each of them")
+        raise BadInputs(source, [str(error) for error in errors], "correct each of them")
     if not datasets:
         raise BadInput(source, f"holds no set with {ANNOTATIONS}", "label some frames and import them")
     return datasets

@@ -182,11 +182,11 @@ def read_entries(given: Mapping[str, str], where: str | Path, skeleton: Skeleton
     if own is None and skeleton is not None and shape[0] == len(OFFICIAL_JOINTS) != len(skeleton):
         joints = official_skeleton(skeleton)
     if joints is None:
-        mend = "name its skeleton (--skeleton)"
-        raise BadInput(where, f"predicts {shape[0]} joints and does not name them", mend)
+        hint = "name its skeleton (--skeleton)"
+        raise BadInput(where, f"predicts {shape[0]} joints and does not name them", hint)
     if len(joints) != shape[0]:
-        mend = f"name a skeleton of {shape[0]} joints (--skeleton)"
-        raise BadInput(where, f"predicts {shape[0]} joints, but skeleton '{joints.name}' has {len(joints)}", mend)
+        hint = f"name a skeleton of {shape[0]} joints (--skeleton)"
+        raise BadInput(where, f"predicts {shape[0]} joints, but skeleton '{joints.name}' has {len(joints)}", hint)
     licence = given.get("fosbury.licence") or ("AGPL-3.0" if "AGPL" in given.get("license", "") else "unknown")
     return ModelMetadata(joints, licence, shape[1], _numbers(given.get("imgsz")), head, _temperature(given, where))
 

@@ -134,8 +134,8 @@ def extract_clips(
         if folder.exists() and old is None:
             raise BadInput(folder, "is in the way and was not made by this command", "move it or choose another -o")
         if old is not None and clip.is_file() and old.sha256 != sha256_of(clip):
-            mend = "rename the clip, choose another -o, or delete the folder"
-            raise BadInput(folder, f"holds the frames of another clip than {clip}", mend)
+            hint = "rename the clip, choose another -o, or delete the folder"
+            raise BadInput(folder, f"holds the frames of another clip than {clip}", hint)
     problems = []
     for clip in clips:
         try:
@@ -148,7 +148,7 @@ def extract_clips(
     if len(problems) == 1:
         raise problems[0]
     if problems:
-        raise BadInputs("clips", map(str, problems), "mend them; the others are extracted")
+        raise BadInputs("clips", map(str, problems), "correct them; the others are extracted")
 
 
 def extract(

@@ -62,7 +62,7 @@ class Difference:
     runs_share: float = 0.0
 
     @property
-    def told(self) -> bool:
+    def significant(self) -> bool:
         """Whether the interval leaves 0 out."""
         return bool(self.low > 0 or self.high < 0)
 

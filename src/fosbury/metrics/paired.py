@@ -46,9 +46,9 @@ class Verdict:
     tests: int = 1
 
     @property
-    def told(self) -> bool:
+    def significant(self) -> bool:
         """Whether the difference can be told from chance: interval and corrected test agree."""
-        return self.difference.told and self.p_holm < SURE
+        return self.difference.significant and self.p_holm < SURE
 
     @property
     def several_runs(self) -> bool:
@@ -150,7 +150,7 @@ def sentence(verdict: Verdict, a: str = "A", b: str = "B") -> str:
         these, lacking, seed = "of these two trained models", "frames", ANOTHER_SEED
     size = f"{difference.mean:+.1f} mm [{difference.low:+.1f}, {difference.high:+.1f}]"
     sure = f"confidence that {b} is better {difference.better:.2f}, p {verdict.p_holm:.3g}, {over}"
-    if verdict.told:
+    if verdict.significant:
         word = "better" if difference.mean < 0 else "worse"
         return f"{these}, {b} is {word} than {a}: {size}; {sure}; {seed}"
     if difference.mean == 0 and difference.error == 0:

@@ -230,10 +230,10 @@ def _read(path: str, revision: str, repository: Path) -> bytes:
     except (DvcException, FileNotFoundError) as error:
         # DVC says the same of a file that a revision does not know, and of one whose content is nowhere.
         if any(isinstance(cause, KeyError) for cause in _causes(error)):
-            mend = "name one whose pipeline keeps predictions, or run the present code there"
-            raise BadInput(revision, f"its {path} was not made by that revision", mend) from None
-        mend = f"run 'dvc fetch --all-branches --all-tags {path}', or 'dvc repro' on that revision"
-        raise BadInput(revision, f"its {path} is not in the cache", mend) from None
+            hint = "name one whose pipeline keeps predictions, or run the present code there"
+            raise BadInput(revision, f"its {path} was not made by that revision", hint) from None
+        hint = f"run 'dvc fetch --all-branches --all-tags {path}', or 'dvc repro' on that revision"
+        raise BadInput(revision, f"its {path} is not in the cache", hint) from None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -65,7 +65,7 @@ class CrossValidation:
                 "high": _rounded(verdict.difference.high, 2),
                 "p": _rounded(verdict.p_holm, 6),
                 "clips": verdict.units,
-                "significant": bool(verdict.told),
+                "significant": bool(verdict.significant),
             }
             for verdict in self.verdicts
             if verdict.part in ("all", "by_phase")
@@ -84,7 +84,7 @@ def _sentence(verdict: Verdict) -> str:
     if verdict.units < 2:
         return f"{size}; one clip alone says nothing of another ({verdict.frames} frames)"
     size += f" [{difference.low:+.1f}, {difference.high:+.1f}], p {verdict.p_holm:.3g}, {over}"
-    if verdict.told:
+    if verdict.significant:
         return f"{size}: significantly {'better' if difference.mean < 0 else 'worse'} after fine-tuning"
     few = f", and no result of {verdict.units} clips could be" if verdict.too_few_units else ""
     return f"{size}: not significant{few}"

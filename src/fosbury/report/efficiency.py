@@ -72,11 +72,11 @@ def learning_points(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Point], flo
         before.add((untuned, _cell(row, EVERY)))
         settings.add(tuple(str(_cell(row, name)) for name in SAME))
     if len(errors) < 2:
-        mend = "queue some: see conf/experiment/label_efficiency.yaml"
-        raise BadInput("experiments", "with two numbers of split.train_frames are not there", mend)
+        hint = "queue some: see conf/experiment/label_efficiency.yaml"
+        raise BadInput("experiments", "with two numbers of split.train_frames are not there", hint)
     if len(before) > 1 or len(settings) > 1:
-        mend = "remove what does not belong (`dvc exp remove`)"
-        raise BadInput("experiments", "differ in model, recipe, data or test frames, too", mend)
+        hint = "remove what does not belong (`dvc exp remove`)"
+        raise BadInput("experiments", "differ in model, recipe, data or test frames, too", hint)
     points = [Point(frames, tuple(sorted(own.values()))) for frames, own in sorted(errors.items())]
     return points, before.pop()[0]
 

@@ -131,7 +131,7 @@ def verdict_cells(verdict: Verdict) -> tuple[str, ...]:
     if verdict.units < 2:
         return (f"{difference.mean:+.1f}", "-", "-", "one clip")
     size = f"{difference.mean:+.1f} [{difference.low:+.1f}, {difference.high:+.1f}]"
-    told = ("better" if difference.mean < 0 else "worse") if verdict.told else "no"
+    told = ("better" if difference.mean < 0 else "worse") if verdict.significant else "no"
     if verdict.too_few_units:
         told = f"needs {least_units(verdict.tests)} clips"
     return (size, f"{difference.better:.2f}", f"{verdict.p_holm:.3g}", told)

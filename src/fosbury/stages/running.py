@@ -15,9 +15,9 @@ DONE, FAILED, BAD_INPUT = 0, 1, 2
 def run(work: Callable[[], object]) -> NoReturn:
     """Do the work of a stage, then leave the process.
 
-    The exit code is 0 if it was done; 2 if a person has to mend the input (``BadInput``); 1 if the input was sound and
-    the work failed all the same (``WorkFailed``, or the operating system refused). Any other exception is a mistake in
-    the code and keeps its traceback.
+    The exit code is 0 if it was done; 2 if a person has to correct the input (``BadInput``); 1 if the input was sound
+    and the work failed all the same (``WorkFailed``, or the operating system refused). Any other exception is a mistake
+    in the code and keeps its traceback.
 
     Parameters
     ----------

@@ -62,7 +62,7 @@ def read_recipe(path: str | Path) -> Recipe:
         If the file is missing or unreadable, or a value is not what ``LIMITS`` allow.
     """
     path = Path(path)
-    values = read_yaml(path, "mend it or restore it from git")
+    values = read_yaml(path, "correct it or restore it from git")
     if not isinstance(values, Mapping):
         raise BadInput(path, "holds no keys", f"give {', '.join(LIMITS)}")
     return _checked(path, values)

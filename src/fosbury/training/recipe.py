@@ -25,7 +25,7 @@ class Recipe:
     weight_decay, warmup_epochs : float
     freeze_batch_norm : bool
         Keep the running statistics of batch normalisation as the weights brought them.
-    recompute_bn_stats : bool
+    reseat_batch_norm : bool
         Before the first step give batch normalisation the statistics of the training pictures, without a change of
         what the network computes: for weights whose own statistics are far from the truth.
     pose_gain : float
@@ -59,7 +59,7 @@ class Recipe:
     weight_decay: float = 0.0005
     warmup_epochs: float = 0.5
     freeze_batch_norm: bool = False
-    recompute_bn_stats: bool = False
+    reseat_batch_norm: bool = False
     pose_gain: float = 12.0
     bfloat16: bool = False
     degrees: float = 180.0

@@ -153,8 +153,8 @@ class Selection:
         """
         select = selection_frames(val)
         if not len(evaluate(select, [[] for _ in select.frames], ap=False).joint):
-            mend = "label both ends of a limb that the skeleton names under 'limbs'"
-            raise BadInput("split 'val'", "has no one whose pose error can be measured", mend)
+            hint = "label both ends of a limb that the skeleton names under 'limbs'"
+            raise BadInput("split 'val'", "has no one whose pose error can be measured", hint)
         return cls(select, [read_image(root / frame.file_name) for frame in select.frames])
 
     def score(self, predictions: Sequence[Sequence[Pose]]) -> dict[str, float]:

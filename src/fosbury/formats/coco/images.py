@@ -100,7 +100,7 @@ def _frame(entry: Mapping[str, Any], locate: Locate, found: Findings, problems: 
     try:
         actual = image_size(file) if file is not None else None
     except BadInput as error:
-        problems.append(f"{error.problem}; {error.mend}")
+        problems.append(f"{error.problem}; {error.hint}")
         return frame
     if absent and actual is None:
         problems.append("has no width and height")

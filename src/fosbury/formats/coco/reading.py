@@ -82,7 +82,7 @@ def read_coco(
     if len(found.misplaced) > 2 and len(found.misplaced) >= MAX_MISPLACED * len(records):
         raise BadInputs(path, problems, "the image ids seem mixed up by a merge: export and import each part alone")
     if problems and (on_problem == "raise" or not kept):
-        raise BadInputs(path, problems, "mend and export again, or leave them out with 'fosbury import --drop-bad'")
+        raise BadInputs(path, problems, "correct and export again, or leave them out with 'fosbury import --drop-bad'")
     for problem in found.problems + found.misplaced:
         found.note("left out for a problem", problem)
     for name in found.missing:
@@ -102,13 +102,13 @@ def _load(path: Path) -> dict[str, list]:
 
 
 def _parse(path: Path) -> dict[str, list]:
-    mend = "export as 'COCO keypoints'"
-    content = parse_json(path.read_bytes(), path, mend)
+    hint = "export as 'COCO keypoints'"
+    content = parse_json(path.read_bytes(), path, hint)
     if isinstance(content, list):
-        raise BadInput(path, "is a list, such as detection results or Label Studio tasks, not a COCO file", mend)
+        raise BadInput(path, "is a list, such as detection results or Label Studio tasks, not a COCO file", hint)
     if not isinstance(content, dict):
-        raise BadInput(path, "is JSON, but not a COCO file", mend)
+        raise BadInput(path, "is JSON, but not a COCO file", hint)
     for key in ("images", "annotations", "categories"):
         if not isinstance(content.get(key), list):
-            raise BadInput(path, f"has no list '{key}', so it is not a COCO file", mend)
+            raise BadInput(path, f"has no list '{key}', so it is not a COCO file", hint)
     return content
