@@ -15,6 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from fosbury import cli
 from fosbury.cli import app
 from fosbury.config import load_params
 
@@ -80,6 +81,11 @@ def test_the_commands_are_those_of_the_design():
     assert {" ".join(words) for words in COMMANDS} >= {
         *("config compose", "config check", "config show", "import", "frames", "evaluate", "doctor", "fetch"),
     }
+
+
+def test_a_group_of_commands_is_a_module_and_an_entry():
+    modules = {path.stem for path in Path(cli.__file__).parent.glob("*.py") if "\napp = " in path.read_text()}
+    assert modules - {"__init__"} == {group.__name__.rpartition(".")[2] for group in cli.GROUPS}
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -331,7 +337,7 @@ def test_evaluate_takes_a_set_as_it_lies_with_its_clips_and_phases(repository, c
             points = np.array([[20 + joint, 10 + 3 * joint] for joint in range(17)], float)
             return [[Pose(points, np.ones(17), np.array([18.0, 8, 40, 62]), 0.9)] for _ in images]
 
-    monkeypatch.setattr("fosbury.inference.registry.load_model", lambda *_: Exact())
+    monkeypatch.setattr("fosbury.inference.labelled_set.load_model", lambda *_, **__: Exact())
     folder = labelled_set(repository / "set")
     if clips:
         shutil.rmtree(folder / "images")

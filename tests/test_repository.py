@@ -52,7 +52,7 @@ CONFINED = {
     "dvc": {"report/compare_sides.py", "report/efficiency.py", "config.py"},
     "hydra": {"config.py"},
     "omegaconf": {"config.py"},
-    "typer": {"cli.py"},
+    "typer": {f"cli/{module.name}" for module in (PACKAGE / "cli").glob("*.py")},
 }
 # Code that decides no output of a stage: checks and messages, how a file gets to its place, what belongs to a machine.
 NOT_A_DEPENDENCY = {

@@ -399,6 +399,14 @@ def named_skeleton(name: str, root: Path | None = None) -> Skeleton:
     return Skeleton.from_mapping(read_values(path, "correct it"), where=f"conf/skeleton/{name}.yaml")
 
 
+def default_skeleton() -> Skeleton | None:
+    """COCO's joints, for weights that do not name theirs; None outside a repository."""
+    try:
+        return named_skeleton("coco17")
+    except BadInput:
+        return None
+
+
 def nearest_skeleton(joints: Sequence[str], root: Path | None = None) -> tuple[Skeleton, list[str]]:
     """The skeleton of conf/skeleton of whose joints these names have the largest share, and the joints that they lack.
 

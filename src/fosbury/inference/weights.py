@@ -18,6 +18,7 @@ from fosbury.media.files import sha256_of
 MIRROR = "FOSBURY_WEIGHTS_MIRROR"
 SCHEMES = ("https", "http", "file")
 CHUNK = 1 << 20
+SHA256_DIGITS = 64
 
 
 def verify_checksum(path: str | Path, sha256: str | None, name: str, url: str | None) -> Path:
@@ -51,6 +52,30 @@ def verify_checksum(path: str | Path, sha256: str | None, name: str, url: str | 
         own = "set model.sha256=null if these weights are your own"
         raise BadInput(path, f"is not the file that model '{name}' names by its SHA-256", f"{get}, or {own}")
     return path
+
+
+def obtain_weights(path: str | Path, sha256: str | None, name: str, url: str | None) -> bool:
+    """Fetch weights that have an address and a digest; see that others are there.
+
+    Parameters
+    ----------
+    path, sha256, name, url
+        As for `verify_checksum`.
+
+    Returns
+    -------
+    bool
+        Whether they were fetched: False where they were there already.
+
+    Raises
+    ------
+    BadInput, WorkFailed
+        As `verify_checksum` and `fetch_weights`.
+    """
+    if url is None or sha256 is None:
+        verify_checksum(path, sha256, name, url)
+        return False
+    return fetch_weights(url, path, sha256)
 
 
 def source_url(url: str, mirror: str | None = None) -> str:

@@ -92,6 +92,7 @@ def read_manifest(folder: str | Path) -> Manifest | None:
 def extract_clips(
     videos: Sequence[str | Path],
     output: str | Path,
+    *,
     every: int | None = None,
     fps: float | None = None,
     quality: int = 95,
@@ -105,7 +106,7 @@ def extract_clips(
     every : int, optional
         Every n-th frame; all without it.
     fps : float, optional
-        ModelMetadata so many frames a second instead.
+        About so many frames a second instead.
     quality : int
         JPEG quality, 1 to 100.
 

@@ -72,6 +72,26 @@ class Side:
     runs: tuple[Run, ...]
 
 
+def load_sides(asked: Sequence[str], repository: Path = Path()) -> list[Side]:
+    """Read the sides of a comparison, two or more, each of another model.
+
+    Parameters
+    ----------
+    asked : sequence of str
+        As `load_side` takes them.
+    repository : Path
+
+    Raises
+    ------
+    BadInput
+        If there is one alone, two are one and the same, or one cannot be read.
+    """
+    if len(asked) < 2:
+        raise BadInput("fosbury compare", "was given one revision", "give two or more, such as main my-branch")
+    check_distinct([run for side in asked for run in side.split(",")], repository)
+    return [load_side(each, repository) for each in asked]
+
+
 def load_side(asked: str, repository: Path = Path()) -> Side:
     """Read one side of a comparison.
 

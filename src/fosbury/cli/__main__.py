@@ -1,0 +1,5 @@
+"""Run the command line: ``python -m fosbury.cli``."""
+
+from fosbury.cli import main
+
+main()

@@ -1,0 +1,115 @@
+"""What a person brings in: frames of clips, labelled sets, official weights."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+class Format(StrEnum):
+    """Layouts that `fosbury import` reads."""
+
+    auto = "auto"
+    coco = "coco"
+
+
+class Group(StrEnum):
+    """What makes one group of stills on `fosbury import`."""
+
+    auto = "auto"
+    folder = "folder"
+    set = "set"
+    file = "file"
+
+
+@app.command()
+def fetch(
+    models: Annotated[list[str], typer.Argument(help="Models of conf/model, such as yolo11m.")],
+) -> None:
+    """Fetch official weights once, checked by their SHA-256.
+
+    FOSBURY_WEIGHTS_MIRROR names another place: the address of a folder that holds files of the same names.
+
+    Example: `fosbury fetch yolo11n yolo11m`
+    """
+    from fosbury.config import find_root, model_option
+    from fosbury.inference.weights import SHA256_DIGITS, obtain_weights
+
+    root = find_root()
+    for option in [model_option(name, root) for name in models]:
+        fetched = obtain_weights(root / option.weights, option.sha256, option.name, option.url)
+        typer.echo(f"{option.weights}: {'fetched' if fetched else 'is there'} ({option.licence})")
+        if fetched and len(option.sha256 or "") < SHA256_DIGITS:
+            typer.echo(f"  only the first {len(option.sha256 or '')} digits of its SHA-256 are known and were checked")
+        if fetched:
+            typer.echo("  queued experiments and other clones need it from DVC, and its hash in git:")
+            typer.echo(f"  dvc add {option.weights} && git add {option.weights}.dvc")
+
+
+@app.command("import")
+def import_set(
+    path: Annotated[Path, typer.Argument(help="Labels: a COCO keypoints file, a folder that holds one, or a .zip.")],
+    name: Annotated[str, typer.Option(help="Name of the new set, a folder in data/raw.")],
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the images; looked for beside the labels if not given.")
+    ] = None,
+    format: Annotated[Format, typer.Option(help="Layout of the labels.")] = Format.auto,
+    drop_bad: Annotated[
+        bool, typer.Option("--drop-bad", help="Leave out what has a problem instead of refusing the set.")
+    ] = False,
+    group_by: Annotated[
+        Group, typer.Option(help="Pictures that no split may part; auto: frames of clips, as far as their names tell.")
+    ] = Group.auto,
+) -> None:
+    """Bring labelled frames into data/raw, checked as a whole.
+
+    Example: `fosbury import export/annotations.json --images export/images --name club2026`
+    """
+    from fosbury.config import find_root, nearest_skeleton
+    from fosbury.formats.importing import import_coco
+
+    root = find_root()
+    done = import_coco(path, images, name, root / "data" / "raw", drop_bad, group_by.value)
+    folder = done.folder.relative_to(root) if done.folder.is_relative_to(root) else done.folder
+    typer.echo(
+        f"{folder}: {done.frames} frames, {done.people} people, {done.joints} joints ({done.occluded} occluded), "
+        f"{done.videos} videos"
+    )
+    typer.echo(f"joints: {', '.join(done.joint_names)}")
+    for note in done.notes:
+        typer.echo(f"note: {note}")
+    skeleton, lacking = nearest_skeleton(done.joint_names, root)
+    if lacking:
+        typer.echo(
+            f"note: {skeleton.name} is the nearest skeleton of conf/skeleton; no joint is named as its "
+            f"{', '.join(lacking)}, which would count as not labelled"
+        )
+    typer.echo(
+        f"next: dvc add {folder.parent}, then dvc exp run -S experiment=clips -S 'data.sets=[{name}]'"
+        f"{'' if skeleton.name == 'coco17' else f' -S skeleton={skeleton.name}'}"
+    )
+
+
+@app.command()
+def frames(
+    videos: Annotated[list[Path], typer.Argument(help="Clips of any format.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Gets a folder of JPEG files for each clip.")],
+    every: Annotated[int | None, typer.Option(min=1, help="Every n-th frame; 1, which is all, if not given.")] = None,
+    fps: Annotated[float | None, typer.Option(min=0.01, help="About so many frames a second instead.")] = None,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="JPEG quality.")] = 95,
+) -> None:
+    """Extract the frames of clips, upright; a clip that is extracted already is skipped.
+
+    Example: `fosbury frames jump1.mov jump2.mp4 -o frames --fps 10`
+    """
+    from fosbury.media.extract import extract_clips
+
+    for folder, manifest in extract_clips(videos, output, every=every, fps=fps, quality=quality):
+        typer.echo(f"{folder}: {len(manifest.frames)} frames of {manifest.width}x{manifest.height}")
+        for note in manifest.notes:
+            typer.echo(f"  {note}")

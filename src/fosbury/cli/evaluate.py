@@ -1,0 +1,118 @@
+"""Measure a model, or how far two people's labels are apart."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fosbury.cli.options import STATURE_MM, JsonPath, Stature, check_output
+from fosbury.errors import BadInput
+
+app = typer.Typer()
+
+
+class Boxes(StrEnum):
+    """Where a model looks."""
+
+    labels = "labels"
+    search = "search"
+    track = "track"
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Option(help="A checkpoint (.pt), an ONNX file or a CoreML package.")],
+    annotations: Annotated[Path, typer.Option(help="Labels: a COCO keypoints file, or the folder of a set.")],
+    images: Annotated[
+        Path | None, typer.Option(help="Folder that the file names in the labels are relative to; not for a set.")
+    ] = None,
+    skeleton: Annotated[
+        str | None, typer.Option(help="Joints to measure, a name of conf/skeleton; those of the model if not given.")
+    ] = None,
+    json_path: JsonPath = None,
+    image_size: Annotated[
+        int | None, typer.Option(min=32, help="Side of the model's input in pixels; an exported file has its own.")
+    ] = None,
+    confidence: Annotated[float, typer.Option(min=0, max=1, help="Least score of a predicted person.")] = 0.05,
+    second_look: Annotated[
+        float | None, typer.Option(min=1, max=4, help="Look again at a square of so many boxes around each person.")
+    ] = None,
+    upright: Annotated[bool, typer.Option("--upright", help="Turn each person upright for the second look.")] = False,
+    boxes: Annotated[
+        Boxes | None,
+        typer.Option(
+            help="Where a top-down model looks: at the labelled boxes (the default), where its search of the picture "
+            "finds the athlete, or where the clip's last frame had them."
+        ),
+    ] = None,
+    stature: Stature = STATURE_MM,
+) -> None:
+    """Measure any model on any labelled set: joint error by phase, in mm-equivalents.
+
+    Example: `fosbury evaluate --model models/exported/model.onnx --annotations data/raw/flops --json flops.json`
+
+    Labels of another kind: `--annotations labels.json --images DIR`.
+    """
+    from rich.console import Console
+
+    from fosbury.config import default_skeleton, named_skeleton
+    from fosbury.inference.labelled_set import evaluate_on_set
+    from fosbury.report.table import terminal_table, write_json
+
+    check_output(json_path, "--json")
+    if upright and second_look is None:
+        raise BadInput("--upright", "turns the second look, and none was asked for", "add --second-look 1.5")
+    found = evaluate_on_set(
+        model,
+        annotations,
+        images,
+        skeleton=named_skeleton(skeleton) if skeleton else None,
+        default_skeleton=default_skeleton(),
+        image_size=image_size,
+        confidence=confidence,
+        second_look=second_look,
+        upright=upright,
+        boxes=boxes.value if boxes else None,
+        stature_mm=stature,
+    )
+    if json_path is not None:
+        write_json(json_path, found.to_json())
+    Console().print(terminal_table({model.name: found.figures}))
+    height, width = found.input_size
+    typer.echo(f"input: {width} x {height} px; boxes: {found.boxes}")
+    for note in found.notes:
+        typer.echo(f"note: {note}")
+
+
+@app.command()
+def agreement(
+    first: Annotated[Path, typer.Argument(help="Labels: a COCO keypoints file.")],
+    second: Annotated[Path, typer.Argument(help="Other labels of the same pictures.")],
+    skeleton: Annotated[str, typer.Option(help="Joints to compare, a name of conf/skeleton.")] = "coco17",
+    json_path: JsonPath = None,
+    stature: Stature = STATURE_MM,
+) -> None:
+    """Measure how far two labellings of the same pictures are apart: the floor under every model's error.
+
+    Example: `fosbury agreement anna.json ben.json --skeleton coco17`
+    """
+    from rich.console import Console
+
+    from fosbury.config import named_skeleton
+    from fosbury.formats.coco import read_coco
+    from fosbury.metrics.agreement import agreement
+    from fosbury.report.table import agreement_json, agreement_table, write_json
+
+    check_output(json_path, "--json")
+    joints = named_skeleton(skeleton)
+    found, notes = agreement(read_coco(first, joints), read_coco(second, joints), stature)
+    Console().print(agreement_table(found))
+    if (floor := round(found[0].floor_mm, 1)) > 0:
+        typer.echo(f"as a line in the charts of the report: -S data.label_noise_mm={floor}")
+    for note in notes:
+        typer.echo(f"note: {note}")
+    if json_path is not None:
+        write_json(json_path, agreement_json(found, notes))
