@@ -67,7 +67,7 @@ REACHED = {
     "export": ["backends/yolo.py", "backends/rtmpose.py", "export/onnx.py", "export/coreml.py"],
     "evaluate_export": ["export/onnx.py"],
 }
-DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "mmcv": "mmcv-lite", "sklearn": "scikit-learn"}
+DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "mmcv": "mmcv-lite"}
 PIPELINES = [ROOT / "dvc.yaml", *sorted(ROOT.glob("data/*/dvc.yaml")), *sorted(ROOT.glob("models/**/dvc.yaml"))]
 STAGES = {
     name: stage
@@ -271,8 +271,9 @@ def test_requirements_are_locked_by_hash_without_addresses():
         assert "--hash=sha256:" in block, block[:80]
     locked = {re.split(r"==", block)[0].lower() for block in blocks}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
-    wanted += [name for extra in project["project"]["optional-dependencies"].values() for name in extra]
+    wanted = [*project["project"]["dependencies"]]
+    groups = (*project["project"]["optional-dependencies"].values(), *project["dependency-groups"].values())
+    wanted += [name for group in groups for name in group]
     names = {re.split(r"[<>=\[; ]", name)[0].lower() for name in wanted}
     assert names - locked == set(), "lock again"
 

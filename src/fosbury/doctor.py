@@ -30,7 +30,6 @@ NEEDED = {
     "onnx": "ONNX export",
     "onnxruntime": "running ONNX files",
     "coremltools": "CoreML export",
-    "scikit-learn": "int8 CoreML weights",
 }
 # Committed descriptions of a machine, and what was done there.
 RECORDS = {
