@@ -25,6 +25,7 @@ from fosbury.formats.yolo import write_yolo
 from fosbury.machine import default_device, default_threads
 from fosbury.pose import Dataset
 from fosbury.synth.stills import write_stills
+from fosbury.training.job import TrainingJob
 from fosbury.training.recipe import Recipe
 
 ARCHITECTURE = "yolo11n-pose"
@@ -34,8 +35,18 @@ SEED = 0
 def ours(splits: dict[str, Dataset], root: Path, folder: Path, recipe: Recipe) -> None:
     """Train from scratch with the function that the stage calls."""
     shutil.rmtree(folder, ignore_errors=True)
-    work, curve = folder / "work", folder / "curve.csv"
-    finetune(splits, None, folder / "model.pt", curve, work, recipe, ARCHITECTURE, SEED, root)
+    job = TrainingJob(
+        **splits,
+        root=root,
+        weights=None,
+        architecture=ARCHITECTURE,
+        recipe=recipe,
+        seed=SEED,
+        out=folder / "model.pt",
+        curve=folder / "curve.csv",
+        work=folder / "work",
+    )
+    finetune(job)
 
 
 def plain(splits: dict[str, Dataset], root: Path, folder: Path, recipe: Recipe) -> None:

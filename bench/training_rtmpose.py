@@ -30,6 +30,7 @@ from fosbury.config import named_skeleton
 from fosbury.machine import default_threads
 from fosbury.pose import Dataset
 from fosbury.synth.stills import write_stills
+from fosbury.training.job import TrainingJob
 from fosbury.training.recipe import Recipe
 
 ARCHITECTURE = "rtmpose-t"
@@ -41,8 +42,18 @@ VAL = 8  # pictures that choose our checkpoint
 def ours(splits: dict[str, Dataset], root: Path, folder: Path, recipe: Recipe) -> None:
     """Train from scratch with the function that the stage calls."""
     shutil.rmtree(folder, ignore_errors=True)
-    work, curve = folder / "work", folder / "curve.csv"
-    finetune(splits, None, folder / "model.pt", curve, work, recipe, ARCHITECTURE, SEED, root)
+    job = TrainingJob(
+        **splits,
+        root=root,
+        weights=None,
+        architecture=ARCHITECTURE,
+        recipe=recipe,
+        seed=SEED,
+        out=folder / "model.pt",
+        curve=folder / "curve.csv",
+        work=folder / "work",
+    )
+    finetune(job)
 
 
 def coco(dataset: Dataset, path: Path) -> None:

@@ -5,6 +5,8 @@ import functools
 import numpy as np
 import torch
 
+from fosbury.inference.metadata import ExportModule, ModelMetadata
+
 SIZE = (64, 96)
 
 
@@ -20,6 +22,12 @@ def tiny(joints=17, size=SIZE):
             layer.running_mean.uniform_(-0.2, 0.2)
             layer.running_var.uniform_(0.5, 1.5)
     return exportable(network, size)
+
+
+def module(skeleton, licence="AGPL-3.0", temperature=None, network=None):
+    """What the functions that write exported files take: ``tiny``, or another network and its example."""
+    metadata = ModelMetadata(skeleton, licence, temperature=temperature)
+    return ExportModule(*(network or tiny(len(skeleton))), metadata)
 
 
 def exportable(network, size):

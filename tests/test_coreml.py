@@ -10,7 +10,7 @@ import torch
 import yaml
 
 pytest.importorskip("ultralytics")
-from exported_models import SIZE, exportable, forward, noise, tiny
+from exported_models import SIZE, exportable, forward, module, noise, tiny
 
 from fosbury.errors import BadInput
 from fosbury.export import coreml, mil
@@ -27,12 +27,8 @@ WEIGHTS = Path("Data/com.apple.CoreML/weights/weight.bin")
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory):
-    network, example = tiny()
     folder = tmp_path_factory.mktemp("coreml")
-    return {
-        kind: to_coreml(network, example, folder / f"{kind}.mlpackage", COCO, kind, "AGPL-3.0")
-        for kind in coreml.QUANTIZE
-    }
+    return {kind: to_coreml(module(COCO), folder / f"{kind}.mlpackage", kind) for kind in coreml.QUANTIZE}
 
 
 @pytest.fixture
@@ -46,8 +42,7 @@ def files(package):
 
 
 def test_a_temperature_travels(packages, tmp_path):
-    network, example = tiny()
-    package = to_coreml(network, example, tmp_path / "c.mlpackage", COCO, "int8", "AGPL-3.0", temperature=2.5)
+    package = to_coreml(module(COCO, temperature=2.5), tmp_path / "c.mlpackage")
     about = read_package(package)[0].description.metadata
     assert about.userDefined["fosbury.temperature"] == "2.5" and "/ 2.5))" in about.shortDescription
     assert load_model(package).temperature == load_model(package, second_look=1.5).temperature == 2.5
@@ -107,11 +102,10 @@ def _reads(given, names):
 
 
 def test_two_exports_have_the_same_bytes(packages, tmp_path):
-    network, example = tiny()
     out = tmp_path / "again.mlpackage"
     out.mkdir()
     (out / "stale").write_text("x")
-    again = to_coreml(network, example, out, COCO, "int8", "AGPL-3.0")
+    again = to_coreml(module(COCO), out)
     assert files(again) == files(packages["int8"])
     assert not any(str(tmp_path).encode() in content for content in files(again).values())
     assert [path.name for path in tmp_path.iterdir()] == ["again.mlpackage"]
@@ -133,7 +127,7 @@ def test_boxes_lie_in_the_picture_the_most_confident_first(packages):
 
 def test_unknown_kind_of_quantisation(tmp_path):
     with pytest.raises(BadInput, match="is 'int3'; use one of none, fp16, int8"):
-        to_coreml(*tiny(), tmp_path / "m.mlpackage", COCO, "int3")
+        to_coreml(module(COCO), tmp_path / "m.mlpackage", "int3")
 
 
 @pytest.mark.parametrize(
@@ -312,9 +306,9 @@ def test_real_weights_find_the_same_people(shared, tmp_path):
     size = (256, 256)
     weights = shared / "weights/yolo11n-pose-coco-approx.pt"
     checkpoint = load_model(weights, COCO, image_size=size)
-    network, example = exportable(load_module(weights)[0], size)
+    network = exportable(load_module(weights)[0], size)
     images = [read_image(path) for path in sorted((shared / "flops/images").iterdir())[:3]]
     expected = [poses[0] for poses in checkpoint.predict(images)]
-    model = load_model(to_coreml(network, example, tmp_path / "real.mlpackage", COCO, "int8"))
+    model = load_model(to_coreml(module(COCO, network=network), tmp_path / "real.mlpackage"))
     for poses, pose in zip(model.predict(images), expected, strict=True):
         assert np.linalg.norm(poses[0].keypoints - pose.keypoints, axis=1).mean() < 2.0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+from dataclasses import replace
 
 import pytest
 
 from fosbury.environment import (
-    OPTIONAL,
     check_versions,
     differences,
     environment,
@@ -18,6 +18,7 @@ from fosbury.environment import (
     write_environment,
 )
 from fosbury.errors import BadInput
+from fosbury.model_kinds import BACKENDS
 
 NUMPY = importlib.metadata.version("numpy")
 ABSENT = "a-package-that-nobody-has"
@@ -38,7 +39,8 @@ def test_other_packages_are_refused_all_in_one_sentence():
 
 
 def test_what_only_another_backend_needs_may_be_absent(monkeypatch):
-    monkeypatch.setitem(OPTIONAL, "rtmpose", (ABSENT, "numpy"))
+    kind = replace(BACKENDS["rtmpose"], packages={"absent": ABSENT, "numpy": "numpy"})
+    monkeypatch.setitem(BACKENDS, "rtmpose", kind)
     check_versions({ABSENT: "1.0"}, "yolo")
     with pytest.raises(BadInput, match=ABSENT):
         check_versions({ABSENT: "1.0"}, "rtmpose")

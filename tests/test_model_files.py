@@ -16,20 +16,21 @@ from onnx import TensorProto, helper
 from typer.testing import CliRunner
 
 pytest.importorskip("ultralytics")
-from exported_models import SIZE, tiny
+from exported_models import SIZE, module
 
 from fosbury.backends import yolo
 from fosbury.cli import app
 from fosbury.export import coreml
 from fosbury.export import onnx as onnx_models
 from fosbury.formats.coco import write_coco
-from fosbury.inference.metadata import entries
+from fosbury.inference.metadata import ModelMetadata
 from fosbury.inference.registry import load_model
 from fosbury.skeleton import Skeleton
 from fosbury.synth.stills import write_stills
 
 CONF = Path(__file__).parents[1] / "conf/skeleton"
 COCO = Skeleton.from_mapping(yaml.safe_load((CONF / "coco17.yaml").read_text()))
+ABOUT = ModelMetadata(COCO, "MIT", image_size=SIZE)
 ANCHORS = 8 * 12 + 4 * 6 + 2 * 3  # of a picture of 64 x 96
 DEEP = "[" * 100_000
 FLOAT, HALF, INT, BYTE, STRING = (
@@ -95,7 +96,7 @@ def network(
         [constant("poses", np.zeros((1, 56, ANCHORS), np.float32)), *(constants or [])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    for key, text in (entries(COCO, SIZE, "MIT") | (metadata or {})).items():
+    for key, text in (ABOUT.entries() | (metadata or {})).items():
         if text is not None:
             model.metadata_props.add(key=key, value=text)
     return model
@@ -148,7 +149,7 @@ METADATA = {
     "another task": {"task": "detect"},
     "another head": {"fosbury.head": "heatmap"},
     "the other head": {"fosbury.head": "simcc"},
-    "no metadata": dict.fromkeys(entries(COCO, SIZE, "MIT")),
+    "no metadata": dict.fromkeys(ABOUT.entries()),
 }
 
 
@@ -454,8 +455,7 @@ def test_checkpoints_of_rtmpose(case, crops, tmp_path, refused):
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory) -> Path:
-    module, example = tiny()
-    return coreml.to_coreml(module, example, tmp_path_factory.mktemp("coreml") / "m.mlpackage", COCO, "fp16", "MIT")
+    return coreml.to_coreml(module(COCO, "MIT"), tmp_path_factory.mktemp("coreml") / "m.mlpackage", "fp16")
 
 
 def change(work: Callable) -> Callable[[Path], None]:

@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 pytest.importorskip("ultralytics")
-from exported_models import SIZE, exportable, forward, noise, tiny
+from exported_models import SIZE, exportable, forward, module, noise, tiny
 
 from fosbury.errors import BadInput
 from fosbury.export.onnx import OnnxPose, describe, to_onnx
+from fosbury.inference.metadata import ModelMetadata
 from fosbury.inference.predict import predict_dataset
 from fosbury.inference.protocol import PoseModel
 from fosbury.inference.registry import load_model
@@ -30,12 +31,12 @@ def skeleton(name):
 
 
 COCO, LSP = skeleton("coco17"), skeleton("lsp14")
+ABOUT = ModelMetadata(COCO, "AGPL-3.0")
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    network, example = tiny()
-    return to_onnx(network, example, tmp_path_factory.mktemp("onnx") / "model.onnx", COCO, "AGPL-3.0")
+    return to_onnx(module(COCO), tmp_path_factory.mktemp("onnx") / "model.onnx")
 
 
 def plain(path, file, **changes):
@@ -83,8 +84,7 @@ def test_its_poses_are_those_that_ultralytics_reads_from_it(file):
 
 
 def test_two_exports_have_the_same_bytes(file, tmp_path):
-    network, example = tiny()
-    again = to_onnx(network, example, tmp_path / "other-name.onnx", COCO, "AGPL-3.0")
+    again = to_onnx(module(COCO), tmp_path / "other-name.onnx")
     assert again.read_bytes() == file.read_bytes()
     assert str(tmp_path).encode() not in again.read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["other-name.onnx"]
@@ -95,14 +95,13 @@ def test_describe_takes_out_clock_and_makers_notes(file, tmp_path):
     one_model = onnx.load(one)
     one_model.doc_string = one_model.graph.node[0].doc_string = "/home/someone/train.py(3)"
     onnx.save(one_model, one)
-    assert describe(one, COCO, "AGPL-3.0").read_bytes() == describe(two, COCO, "AGPL-3.0").read_bytes()
+    assert describe(one, ABOUT).read_bytes() == describe(two, ABOUT).read_bytes()
     assert b"/home" not in one.read_bytes()
     assert one.read_bytes() == file.read_bytes()
 
 
 def test_a_temperature_travels_and_cools_the_confidence(file, tmp_path):
-    network, example = tiny()
-    path = to_onnx(network, example, tmp_path / "temperature_scaled.onnx", COCO, "AGPL-3.0", temperature=2.0)
+    path = to_onnx(module(COCO, temperature=2.0), tmp_path / "temperature_scaled.onnx")
     told = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
     assert told["fosbury.temperature"] == "2.0" and list(told) == sorted(told)
     assert "exp(-ln(c / (1 - c)) / 2.0)" in onnx.load(path).doc_string
@@ -126,8 +125,7 @@ def test_a_temperature_that_is_none_is_refused(file, tmp_path, text):
 
 
 def test_other_skeletons_travel(tmp_path):
-    network, example = tiny(14)
-    path = to_onnx(network, example, tmp_path / "lsp.onnx", LSP, "AGPL-3.0")
+    path = to_onnx(module(LSP), tmp_path / "lsp.onnx")
     assert load_model(path).skeleton.joints == LSP.joints
     assert load_model(path, skeleton=COCO).skeleton.joints == LSP.joints
 
@@ -276,8 +274,8 @@ def test_real_weights_find_the_same_people(shared, tmp_path):
     checkpoint = load_model(weights, COCO, image_size=size)
     from fosbury.backends.yolo import load_module
 
-    network, example = exportable(load_module(weights)[0], size)
-    exported = load_model(to_onnx(network, example, tmp_path / "real.onnx", COCO, "AGPL-3.0"))
+    network = exportable(load_module(weights)[0], size)
+    exported = load_model(to_onnx(module(COCO, network=network), tmp_path / "real.onnx"))
     images = [read_image(path) for path in sorted((shared / "flops/images").iterdir())[:4]]
     for before, after in zip(checkpoint.predict(images), exported.predict(images), strict=True):
         assert len(before) == len(after) > 0

@@ -14,16 +14,19 @@ import torch
 
 pytest.importorskip("xtcocotools", reason="needs the extra rtmpose")
 
+from fosbury.backends import backend_of, rtmpose
 from fosbury.errors import BadInput
+from fosbury.export.write import export_model
 from fosbury.formats.coco import read_coco
 from fosbury.inference.predict import predict_dataset
 from fosbury.inference.protocol import PoseModel
 from fosbury.inference.refine import CropRefiner
-from fosbury.inference.registry import export_model, load_model, rtmpose
+from fosbury.inference.registry import load_model
 from fosbury.media.image import read_image, write_image
 from fosbury.metrics.evaluation import evaluate
 from fosbury.pose import Dataset, Frame, Person
 from fosbury.synth.stills import write_stills
+from fosbury.training.job import TrainingJob
 from fosbury.training.recipe import Recipe
 from fosbury.training.selection import is_best
 
@@ -43,12 +46,20 @@ def parts(dataset: Dataset) -> dict[str, Dataset]:
     }
 
 
-def train(stills, folder: Path, weights: Path | None = None, recipe: Recipe = RECIPE, seed: int = 1) -> Path:
+def train(stills, folder: Path, **changes) -> Path:
     dataset, root = stills
-    work = folder / "work"
-    return rtmpose.finetune(
-        parts(dataset), weights, folder / "model.pt", folder / "curve.csv", work, recipe, seed=seed, root=root
-    )
+    job = {
+        **parts(dataset),
+        "root": root,
+        "weights": None,
+        "architecture": "rtmpose-t",
+        "recipe": RECIPE,
+        "seed": 1,
+        "out": folder / "model.pt",
+        "curve": folder / "curve.csv",
+        "work": folder / "work",
+    }
+    return rtmpose.finetune(TrainingJob(**{**job, **changes}))
 
 
 @pytest.fixture(scope="module")
@@ -100,12 +111,11 @@ def test_the_checkpoint_is_the_epoch_with_the_least_pose_error(stills, trained):
 @pytest.fixture(scope="module")
 def learned(stills, tmp_path_factory) -> Path:
     """Weights that know four pictures by heart, so that the answer depends on the picture."""
-    folder, (dataset, root) = tmp_path_factory.mktemp("learned"), stills
+    folder, (dataset, _) = tmp_path_factory.mktemp("learned"), stills
     plain = {"degrees": 0, "fliplr": 0, "scale": 0.0, "translate": 0.0}
-    recipe = Recipe(epochs=30, batch=4, image_size=256, lr0=2e-3, coarse_loss=0.01, **plain)
+    recipe = Recipe(epochs=30, batch=4, image_size=256, lr0=2e-3, aux_grid_loss=0.01, **plain)
     known = dataset.where([index < 4 for index in range(len(dataset))])
-    files = folder / "model.pt", folder / "curve.csv", folder / "work"
-    return rtmpose.finetune({"train": known, "val": known}, None, *files, recipe, root=root)
+    return train(stills, folder, train=known, val=known, recipe=recipe, seed=0)
 
 
 def test_training_learns(learned):
@@ -198,11 +208,10 @@ def test_the_best_epoch_is_the_first_of_the_least():
 
 
 def test_a_split_without_labels_is_refused(stills, tmp_path):
-    dataset, root = stills
+    dataset, _ = stills
     empty = replace(dataset, frames=tuple(replace(frame, people=()) for frame in dataset.frames))
-    files = tmp_path / "m.pt", tmp_path / "c.csv", tmp_path / "w"
     with pytest.raises(BadInput, match="train"):
-        rtmpose.finetune({"train": empty, "val": dataset}, None, *files, RECIPE, root=root)
+        train(stills, tmp_path, train=empty, val=dataset)
 
 
 @pytest.mark.parametrize("key", ["mosaic", "frozen_layers"])
@@ -274,7 +283,7 @@ def test_a_checkpoint_of_mmengines_runner_is_read(trained, skeletons, tmp_path):
 def test_exported_files_answer_as_the_checkpoint_does(stills, learned, tmp_path):
     dataset, root = stills
     files = tmp_path / "model.onnx", tmp_path / "model.mlpackage"
-    export_model(learned, *files, (64, 64), "none")
+    export_model(backend_of(learned).export_module(learned, (64, 64)), files, "none")
     frames = dataset.where([index < 4 for index in range(len(dataset))])
     own = predict_dataset(load_model(learned), frames, root, boxes="labels")
     assert np.ptp([poses[0].keypoints[0] for poses in own], axis=0).max() > 1  # another picture, another answer
@@ -286,7 +295,7 @@ def test_exported_files_answer_as_the_checkpoint_does(stills, learned, tmp_path)
             assert np.abs(mine[0].keypoints - theirs[0].keypoints).max() < 0.01
             assert np.abs(mine[0].confidence - theirs[0].confidence).max() < 1e-3
     first, large = sha256(files[0]), weight(files[1])
-    export_model(learned, *files, (64, 64), "int8")
+    export_model(backend_of(learned).export_module(learned, (64, 64)), files, "int8")
     assert sha256(files[0]) == first and weight(files[1]) < 0.4 * large
     for mine, theirs in zip(own, predict_dataset(load_model(files[1]), frames, root, boxes="labels"), strict=True):
         assert np.abs(mine[0].keypoints - theirs[0].keypoints).mean() < 2

@@ -17,10 +17,12 @@ pytest.importorskip("ultralytics")
 from ultralytics.utils import IterableSimpleNamespace
 from ultralytics.utils.loss import v8PoseLoss
 
+from fosbury.backends import yolo
 from fosbury.errors import BadInput
-from fosbury.inference.registry import load_model, yolo
+from fosbury.inference.registry import load_model
 from fosbury.skeleton import Skeleton
 from fosbury.synth.stills import write_stills
+from fosbury.training.job import TrainingJob
 from fosbury.training.recipe import Recipe
 
 MARK = Path("ran")
@@ -130,8 +132,17 @@ def test_fine_tuning_from_such_a_checkpoint_runs_nothing(content, skeletons):
     train = [index < 2 for index in range(3)]
     splits = {"train": stills.where(train), "val": stills.where([not shown for shown in train])}
     recipe = Recipe(epochs=1, batch=2, image_size=32, lr0=1e-3)
-    files = Path("model.pt"), Path("curve.csv"), Path("work")
-    out = yolo.finetune(splits, Path("evil.pt"), *files, recipe, root=Path("stills"))
+    job = TrainingJob(
+        **splits,
+        root=Path("stills"),
+        weights=Path("evil.pt"),
+        architecture="yolo11n-pose",
+        recipe=recipe,
+        out=Path("model.pt"),
+        curve=Path("curve.csv"),
+        work=Path("work"),
+    )
+    out = yolo.finetune(job)
     assert b"open(" not in out.read_bytes()
     yolo.export_module(out, (32, 32))
 
@@ -188,7 +199,7 @@ def test_reading_leaves_chance_as_it_was(content):
 
 
 def test_a_resume_state_that_calls_is_passed_over():
-    from fosbury.training.selection import read_state
+    from fosbury.training.resume import read_state
 
     torch.save({"key": "k", "epoch": Call(os.system, f"touch {MARK}")}, "state.pt")
     assert read_state(Path("state.pt"), "k") is None

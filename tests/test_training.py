@@ -8,7 +8,8 @@ from PIL import Image
 
 from fosbury.pose import VISIBLE, Dataset, Frame, Person, Pose
 from fosbury.skeleton import Limb, Skeleton
-from fosbury.training.selection import chosen_epoch, validate
+from fosbury.training.curve import chosen_epoch
+from fosbury.training.selection import validate
 
 LEG = Skeleton("leg", ("hip", "knee"), ((0, 1),), (), np.array([0.1, 0.1]), (), (0,), (Limb(0, 1, 0.245),))
 AT = np.array([[20.0, 10.0], [20.0, 34.5]])  # a thigh of 24.5 px: a stature of 100 px, 18.5 mm a pixel

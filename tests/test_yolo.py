@@ -22,7 +22,11 @@ from fosbury.metrics.evaluation import evaluate
 from fosbury.pose import Dataset
 from fosbury.skeleton import Skeleton
 from fosbury.synth.stills import write_stills
-from fosbury.training.recipe import Recipe, arch_repeats, run_key, selection_frames
+from fosbury.training.job import TrainingJob
+from fosbury.training.recipe import Recipe
+from fosbury.training.resume import run_key
+from fosbury.training.sampling import arch_repeats
+from fosbury.training.selection import selection_frames
 
 RECIPE = Recipe(epochs=3, batch=6, image_size=64, lr0=1e-3)
 
@@ -40,11 +44,26 @@ def parts(dataset: Dataset) -> dict[str, Dataset]:
     }
 
 
-def train(stills, folder: Path, weights: Path | None = None, recipe: Recipe = RECIPE) -> Path:
+def job(stills, folder: Path, **changes) -> TrainingJob:
     dataset, root = stills
-    return yolo.finetune(
-        parts(dataset), weights, folder / "model.pt", folder / "curve.csv", folder / "work", recipe, seed=1, root=root
+    return TrainingJob(
+        **{
+            **parts(dataset),
+            "root": root,
+            "weights": None,
+            "architecture": "yolo11n-pose",
+            "recipe": RECIPE,
+            "seed": 1,
+            "out": folder / "model.pt",
+            "curve": folder / "curve.csv",
+            "work": folder / "work",
+            **changes,
+        }
     )
+
+
+def train(stills, folder: Path, **changes) -> Path:
+    return yolo.finetune(job(stills, folder, **changes))
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +85,7 @@ def test_the_same_run_gives_the_same_bytes(stills, trained, tmp_path):
 
 
 def test_another_seed_gives_other_weights(stills, trained, tmp_path):
-    dataset, root = stills
-    other = yolo.finetune(
-        parts(dataset), None, tmp_path / "m.pt", tmp_path / "c.csv", tmp_path / "w", RECIPE, seed=2, root=root
-    )
-    assert sha256(other) != sha256(trained)
+    assert sha256(train(stills, tmp_path, seed=2)) != sha256(trained)
 
 
 @pytest.fixture
@@ -142,9 +157,9 @@ def test_a_run_with_other_input_is_another_run(stills, tmp_path, change):
     dataset, root = stills
     copy = tmp_path / "stills"
     shutil.copytree(root, copy)
-    before = run_key(RECIPE, 0, "yolo11n-pose", parts(dataset), copy, None)
+    before = run_key(job((dataset, copy), tmp_path))
     changed, recipe = change(dataset, copy)
-    assert run_key(recipe, 0, "yolo11n-pose", parts(changed), copy, None) != before
+    assert run_key(job((changed, copy), tmp_path, recipe=recipe)) != before
 
 
 def test_a_finished_run_leaves_nothing_to_resume(trained):
@@ -193,15 +208,7 @@ def test_a_custom_skeleton_starts_from_other_joints(stills, trained, tmp_path, s
             people.append(replace(person, keypoints=points, visibility=seen))
         frames.append(replace(frame, people=tuple(people)))
     mapped = Dataset(legs, tuple(frames))
-    weights = yolo.finetune(
-        parts(mapped),
-        trained,
-        tmp_path / "legs.pt",
-        tmp_path / "curve.csv",
-        tmp_path / "work",
-        replace(RECIPE, epochs=1),
-        root=root,
-    )
+    weights = train((mapped, root), tmp_path, weights=trained, recipe=replace(RECIPE, epochs=1), seed=0)
     model = yolo.YoloPose(weights)
     assert model.skeleton.joints == legs.joints
     assert all(
@@ -229,10 +236,9 @@ def test_upright_crops_are_shown_beside_the_pictures(stills, trained, tmp_path):
 
 
 def test_an_empty_split_is_refused(stills, tmp_path):
-    dataset, root = stills
-    empty = {"train": dataset, "val": dataset.where([False] * len(dataset))}
+    dataset, _ = stills
     with pytest.raises(BadInput, match="val"):
-        yolo.finetune(empty, None, tmp_path / "m.pt", tmp_path / "c.csv", tmp_path / "w", RECIPE, root=root)
+        train(stills, tmp_path, val=dataset.where([False] * len(dataset)))
 
 
 class Evil:

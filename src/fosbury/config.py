@@ -137,7 +137,7 @@ class Train(_Section):
     weight_decay: NotNegative
     warmup_epochs: NotNegative
     freeze_batch_norm: bool
-    reseat_batch_norm: bool
+    recompute_bn_stats: bool
     frozen_layers: Annotated[int, Field(ge=0, le=1000)]
     pose_gain: Positive
     bfloat16: bool | Literal["auto"]
@@ -152,7 +152,7 @@ class Train(_Section):
     erasing: Annotated[float, Field(ge=0, lt=1)]
     upright_crops: bool
     half_body: Share
-    coarse_loss: NotNegative
+    aux_grid_loss: NotNegative
     oversample_arch: Annotated[int, Field(ge=1, le=1000)]
 
 

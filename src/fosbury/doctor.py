@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fosbury.config import Params, check, find_root, load_params, model_option, options
-from fosbury.environment import OPTIONAL, check_versions, differences, environment, installed
+from fosbury.environment import check_versions, differences, environment, installed
 from fosbury.errors import BadInput
 from fosbury.inference.weights import verify_checksum
 from fosbury.machine import default_device, default_threads, usable_device
+from fosbury.model_kinds import BACKENDS
 
 NEEDED = {
     "numpy": "arrays",
@@ -67,7 +68,8 @@ def _environment() -> Iterator[Finding]:
             yield Finding(package, "ok", f"{version}, {purpose}")
         else:
             yield Finding(package, "missing", f"{purpose} will not work; run `make setup`")
-    for backend, packages in OPTIONAL.items():
+    for backend, kind in BACKENDS.items():
+        packages = kind.packages.values()
         absent = [package for package in packages if not installed(package)]
         if absent:
             hint = f"`make setup`, or `uv pip install '.[{backend}]'`"

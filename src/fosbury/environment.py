@@ -13,12 +13,8 @@ from typing import Any
 from fosbury.errors import BadInput
 from fosbury.files import write_text
 from fosbury.machine import default_device, default_threads
+from fosbury.model_kinds import BACKENDS
 
-# Distributions that an optional backend needs, as pip knows them.
-OPTIONAL = {
-    "yolo": ("ultralytics", "torchvision"),
-    "rtmpose": ("mmpose", "mmengine", "mmcv-lite", "xtcocotools", "torchvision"),
-}
 # Instructions by which numerical libraries choose their kernels: x86 first, then Arm.
 INSTRUCTIONS = (
     *("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "amx_tile"),
@@ -46,15 +42,15 @@ def check_versions(versions: Mapping[str, str | None], backend: str) -> None:
     versions : mapping of str to (str or None)
         Version by distribution, ``A or B`` where either will do, None where any will.
     backend : str
-        The backend in use, a key of ``OPTIONAL``.
+        The backend in use, a key of ``BACKENDS``.
 
     Raises
     ------
     BadInput
         All packages that are absent or of another version, in one sentence.
     """
-    needed = set(OPTIONAL[backend])
-    optional = {package for packages in OPTIONAL.values() for package in packages} - needed
+    needed = set(BACKENDS[backend].packages.values())
+    optional = {package for kind in BACKENDS.values() for package in kind.packages.values()} - needed
     wrong = []
     for package, wanted in versions.items():
         found = installed(package)

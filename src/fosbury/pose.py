@@ -100,6 +100,11 @@ class Frame:
         """What must not be parted by a split: the group, else the video, else the file itself."""
         return self.group or self.video or self.file_name
 
+    @property
+    def boxes(self) -> np.ndarray:
+        """Boxes of the people, shape (N, 4): x1, y1, x2, y2 in pixels."""
+        return np.array([person.box for person in self.people], dtype=float).reshape(-1, 4)
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:

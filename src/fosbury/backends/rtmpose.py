@@ -10,7 +10,6 @@ import importlib.util
 import logging
 import random
 import sys
-import tempfile
 import types
 import warnings
 from collections.abc import Mapping, Sequence
@@ -27,25 +26,20 @@ from torch.optim.swa_utils import AveragedModel
 
 from fosbury.errors import BadInput
 from fosbury.inference.checkpoint import plain_weights, read_checkpoint
-from fosbury.inference.crop import PADDING, SPLIT, predict_crops
-from fosbury.inference.metadata import MOST_JOINTS, skeleton_of
+from fosbury.inference.crop import PADDING, SPLIT
+from fosbury.inference.decode import SIMCC
+from fosbury.inference.metadata import MOST_JOINTS, ExportModule, ModelMetadata, skeleton_of
 from fosbury.machine import default_threads, usable_device
 from fosbury.media.image import read_image
 from fosbury.pose import Dataset, Pose
 from fosbury.skeleton import Skeleton, normalise
 from fosbury.training.batch_norm import recompute_bn_stats
-from fosbury.training.recipe import Recipe, arch_repeats, run_key
-from fosbury.training.selection import (
-    Progress,
-    Selection,
-    check_splits,
-    is_best,
-    read_state,
-    save_state,
-    shown_frames,
-    warn_of_bfloat16,
-    write_curve,
-)
+from fosbury.training.checkpoint import write_checkpoint
+from fosbury.training.job import TrainingJob
+from fosbury.training.progress import Progress
+from fosbury.training.recipe import Recipe
+from fosbury.training.run import TrainingRun, check_job
+from fosbury.training.sampling import arch_repeats
 
 
 class _Uncompiled(types.ModuleType):
@@ -151,7 +145,18 @@ class RtmPose:
 
     def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
         """Find the joints of the person in each box; see ``PoseModel.predict``."""
-        return predict_crops(images, boxes, partial(_run, self.forward, self.device), INPUT, BATCH)
+        forward = partial(_run, self.forward, self.device)
+        return SIMCC.predict(images, boxes, forward, size=INPUT, joints=len(self.skeleton), batch=BATCH)
+
+
+def open_model(
+    path: Path,
+    skeleton: Skeleton | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    confidence: float = 0.05,
+) -> RtmPose:
+    """Open a checkpoint; see ``backends.Backend``."""
+    return RtmPose(path, skeleton, image_size, confidence)
 
 
 class _Forward(nn.Module):
@@ -249,12 +254,7 @@ def save_network(weights: Mapping[str, torch.Tensor], architecture: str, path: P
         name: (value.half() if value.is_floating_point() else value).contiguous() for name, value in weights.items()
     }
     about = {"kind": KIND, "architecture": architecture, "skeleton": skeleton.to_mapping()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        # torch writes the file's stem into the archive: one name, whatever the output is called.
-        draft = Path(folder) / "model.pt"
-        torch.save({"state_dict": half, "fosbury": about, "license": LICENCE}, draft)
-        draft.replace(path)
+    write_checkpoint({"state_dict": half, "fosbury": about, "license": LICENCE}, path)
 
 
 def _start_from(network: nn.Module, skeleton: Skeleton, weights: Path) -> None:
@@ -390,84 +390,54 @@ def _rate(recipe: Recipe, epoch: float) -> float:
     return float(recipe.lr0 * cosine * min(1.0, (epoch + 1e-3) / max(recipe.warmup_epochs, 1e-3)))
 
 
-def finetune(
-    splits: Mapping[str, Dataset],
-    weights: Path | None,
-    out: Path,
-    curve: Path,
-    work: Path,
-    recipe: Recipe,
-    architecture: str = "rtmpose-t",
-    seed: int = 0,
-    root: Path = Path(),
-) -> Path:
-    """Fine-tune RTMPose, or train it from scratch, on the labelled boxes.
+def finetune(job: TrainingJob) -> Path:
+    """Fine-tune RTMPose, or train it from scratch, on the labelled boxes; see ``backends.Backend``.
 
-    Parameters and result are those of ``fosbury.backends.yolo.finetune``. ``image_size`` and ``pose_gain`` of the
-    recipe have no meaning here: the input is 256 x 192, and there is one loss. ``translate`` is a share of the crop,
-    for three crops in ten. From scratch, or from weights of pictures of another kind, it needs ``coarse_loss``. The
-    same run gives the same bytes on a processor; on a GPU as far as torch's kernels do.
-
-    Raises
-    ------
-    BadInput
-        If the weights cannot be read, a split is empty or without labels, or the recipe asks for what only YOLO has.
+    ``image_size`` and ``pose_gain`` of the recipe have no meaning here: the input is 256 x 192, and there is one loss.
+    ``translate`` is a share of the crop, for three crops in ten. From scratch, or from weights of pictures of another
+    kind, it needs ``aux_grid_loss``.
     """
-    check_splits(splits)
+    recipe, skeleton, device = job.recipe, job.train.skeleton, usable_device()
+    check_job(job, device)
     for key in ("mosaic", "frozen_layers"):
         if getattr(recipe, key):
             raise BadInput(f"train.{key}", f"is {getattr(recipe, key)}, which RTMPose has not", "set it to 0")
-    skeleton = splits["train"].skeleton
-    torch.manual_seed(seed)
+    torch.manual_seed(job.seed)
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     torch.set_num_threads(default_threads())
-    device = usable_device()
-    warn_of_bfloat16(recipe, device)
-    work.mkdir(parents=True, exist_ok=True)
-    codec = dict(Config.fromfile(CONFIGS / ARCHITECTURES[architecture]).codec) if architecture in ARCHITECTURES else {}
-    network = build_network(architecture, len(skeleton))
-    if weights is not None:
-        _start_from(network, skeleton, weights)
-    crops = _Crops(shown_frames(splits["train"], root, work, recipe, seed), root, recipe, codec, seed)
+    network = build_network(job.architecture, len(skeleton))
+    codec = dict(Config.fromfile(CONFIGS / ARCHITECTURES[job.architecture]).codec)
+    if job.weights is not None:
+        _start_from(network, skeleton, job.weights)
+    run = TrainingRun(job)
+    crops = _Crops(run.shown, job.root, recipe, codec, job.seed)
     if not len(crops):
         raise BadInput("split 'train'", "has no labelled joint", "label more clips or change split ratios")
-    select = Selection.of(splits["val"], root)
-    boxes = [np.array([person.box for person in frame.people]) for frame in select.dataset.frames]
-    if weights is not None and recipe.reseat_batch_norm:
+    if job.weights is not None and recipe.recompute_bn_stats:
         _recompute_bn_stats(network, crops)
     forward = _Forward(network).to(device, memory_format=torch.channels_last)
     average = AveragedModel(forward, avg_fn=_ema, use_buffers=True)
     optimizer = _optimizer(forward, recipe)
-    key = run_key(recipe, seed, architecture, {name: splits[name] for name in ("train", "val")}, root, weights)
-    state = read_state(work / "state.pt", key) or {"key": key, "epoch": -1, "best": None, "history": []}
-    if state["epoch"] >= 0:
-        forward.load_state_dict(state["model"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-    progress = Progress(recipe.epochs, -(-len(crops) // recipe.batch), state["epoch"] + 1)
-    for epoch in range(state["epoch"] + 1, recipe.epochs):
-        loss = _epoch(forward, average, optimizer, crops, recipe, epoch, seed, device, progress)
-        run = partial(_run, average.module.eval(), device)
-        found = predict_crops(select.images, boxes, run, INPUT, BATCH)
-        scores = select.score(found)
-        progress.validated(scores["val_error_mm"])
+    if run.resumed is not None:
+        forward.load_state_dict(run.resumed["model"])
+        average.load_state_dict(run.resumed["average"])
+        optimizer.load_state_dict(run.resumed["optimizer"])
+    progress = run.start_progress(-(-len(crops) // recipe.batch))
+    boxes = [frame.boxes for frame in run.selection.dataset.frames]
+    for epoch in range(run.next_epoch, recipe.epochs):
+        loss = _epoch(forward, average, optimizer, crops, recipe, epoch, job.seed, device, progress)
+        predict = partial(_run, average.module.eval(), device)
+        found = SIMCC.predict(run.selection.images, boxes, predict, size=INPUT, joints=len(skeleton), batch=BATCH)
+        scores = run.score(found, average.module.network.state_dict)
         row = {"epoch": epoch + 1, "pose_loss": loss, "lr": _rate(recipe, epoch + 1), **scores}
-        state["history"].append(row)
-        if is_best(state["history"]):
-            state["best"] = {name: value.cpu().clone() for name, value in average.module.network.state_dict().items()}
-        state |= {
-            "epoch": epoch,
+        state = {
             "model": forward.state_dict(),
             "average": average.state_dict(),
             "optimizer": optimizer.state_dict(),
         }
-        save_state(state, work / "state.pt")
-        write_curve(state["history"], curve)
-    progress.close()
-    write_curve(state["history"], curve)
-    save_network(state["best"], architecture, out, skeleton)
-    (work / "state.pt").unlink()
-    return out
+        run.end_epoch(row, state)
+    run.finish(lambda best: save_network(best, job.architecture, job.out, skeleton))
+    return job.out
 
 
 def _ema(average: torch.Tensor, value: torch.Tensor, updates: torch.Tensor) -> torch.Tensor:
@@ -518,8 +488,8 @@ def _epoch(
             answer = forward(pictures)
         answer = answer.float()
         loss = criterion((answer[..., :across], answer[..., across:]), (along_x, along_y), labelled)
-        if recipe.coarse_loss:
-            loss = loss + recipe.coarse_loss * _aux_grid_loss(cells[-1].float(), along_x, along_y, labelled)
+        if recipe.aux_grid_loss:
+            loss = loss + recipe.aux_grid_loss * _aux_grid_loss(cells[-1].float(), along_x, along_y, labelled)
         cells.clear()
         optimizer.zero_grad()
         loss.backward()
@@ -552,23 +522,10 @@ def _aux_grid_loss(
     return (loss * labelled).mean(1).sum()
 
 
-def export_module(weights: Path, image_size: tuple[int, int] | None = None) -> tuple[nn.Module, torch.Tensor]:
-    """A module ready to be traced, and an example of its input.
-
-    Parameters
-    ----------
-    weights : Path
-    image_size : (int, int), optional
-        Not used: the network has its own input size.
-
-    Returns
-    -------
-    module : nn.Module
-        Takes (1, 3, 256, 192) RGB in [0, 1]; gives (1, K, SPLIT * (192 + 256)), as ``crop.decode_simcc`` takes it.
-    example : Tensor
-    """
-    network, _, _ = load_network(weights)
+def export_module(path: Path, image_size: tuple[int, int] | None = None) -> ExportModule:
+    """Give a checkpoint ready to be traced; see ``backends.Backend``. The input is 256 x 192, whatever is asked for."""
+    network, skeleton, _ = load_network(path)
     module = _Forward(deepcopy(network)).eval()
     for parameter in module.parameters():
         parameter.requires_grad_(False)
-    return module, torch.zeros(1, 3, *INPUT)
+    return ExportModule(module, torch.zeros(1, 3, *INPUT), ModelMetadata(skeleton, LICENCE, decoder=SIMCC))

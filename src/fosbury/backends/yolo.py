@@ -37,25 +37,18 @@ from ultralytics.utils import SETTINGS, YAML, callbacks
 from fosbury.errors import BadInput, WorkFailed
 from fosbury.formats.yolo import write_yolo
 from fosbury.inference.checkpoint import Inert, module_weights, plain_weights, read_checkpoint
-from fosbury.inference.decode import refuse_boxes
-from fosbury.inference.letterbox import Letterbox, network_input, predict_letterboxed
-from fosbury.inference.metadata import MOST_JOINTS, open_size, skeleton_of
+from fosbury.inference.decode import YOLO
+from fosbury.inference.letterbox import Letterbox, network_input
+from fosbury.inference.metadata import MOST_JOINTS, ExportModule, ModelMetadata, open_size, skeleton_of
 from fosbury.machine import default_threads, usable_device
 from fosbury.media.image import read_image
 from fosbury.pose import Dataset, Pose
 from fosbury.skeleton import Skeleton
 from fosbury.training.batch_norm import recompute_bn_stats
-from fosbury.training.recipe import Recipe, arch_repeats, run_key
-from fosbury.training.selection import (
-    Progress,
-    Selection,
-    check_splits,
-    read_state,
-    save_state,
-    shown_frames,
-    warn_of_bfloat16,
-    write_curve,
-)
+from fosbury.training.checkpoint import write_checkpoint
+from fosbury.training.job import TrainingJob
+from fosbury.training.run import TrainingRun, check_job
+from fosbury.training.sampling import arch_repeats
 
 LICENCE = "AGPL-3.0"
 PACKAGE = Path(ultralytics.__file__).parent
@@ -115,15 +108,25 @@ class YoloPose:
 
     def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
         """Find the people in each RGB image; see ``PoseModel.predict``."""
-        refuse_boxes(boxes)
-        return predict_letterboxed(
+        return YOLO.predict(
             images,
+            boxes,
             lambda batch: _forward(self.module, batch, self.device),
-            self.input_size,
-            len(self.skeleton),
-            self.confidence,
+            size=self.input_size,
+            joints=len(self.skeleton),
+            confidence=self.confidence,
             batch=BATCH,
         )
+
+
+def open_model(
+    path: Path,
+    skeleton: Skeleton | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    confidence: float = 0.05,
+) -> YoloPose:
+    """Open a checkpoint; see ``backends.Backend``."""
+    return YoloPose(path, skeleton, image_size, confidence)
 
 
 def _forward(module: nn.Module, batch: np.ndarray, device: str) -> np.ndarray:
@@ -244,12 +247,7 @@ def save_module(module: YoloModule, path: Path, skeleton: Skeleton, image_size: 
         "license": LICENCE,
         "fosbury": {"skeleton": skeleton.to_mapping(), "image_size": image_size},
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        # torch writes the file's stem into the archive: one name, whatever the output is called.
-        draft = Path(folder) / "model.pt"
-        torch.save(content, draft)
-        draft.replace(path)
+    write_checkpoint(content, path)
 
 
 class _NarrowModule(YoloModule):
@@ -273,19 +271,9 @@ def _widened(value: Any) -> Any:
 class _Trainer(PoseTrainer):
     """Ultralytics' trainer with a checkpoint chosen by pose error, exact resume, and no files of its own."""
 
-    def arrange(
-        self,
-        recipe: Recipe,
-        state_file: Path,
-        key: str,
-        curve: Path,
-        shown: int,
-        select: Selection,
-    ) -> None:
-        self.recipe, self.state_file, self.key, self.curve, self.shown = recipe, state_file, key, curve, shown
-        self.select = select
-        self.history: list[dict[str, float]] = []
-        self.best_state: dict[str, torch.Tensor] = {}
+    def arrange(self, run: TrainingRun, shown: int) -> None:
+        """Take what a run needs beside Ultralytics' settings; ``shown`` is the number of pictures of an epoch."""
+        self.run, self.shown = run, shown
         self.threads = default_threads()
 
     def _setup_train(self) -> None:
@@ -296,73 +284,60 @@ class _Trainer(PoseTrainer):
         if self.device.type == "cpu":
             self.model = self.model.to(memory_format=torch.channels_last)
         self.model.criterion = self.model.init_criterion()
-        self.progress = Progress(self.epochs, len(self.train_loader), self.start_epoch)
-        self.add_callback("on_train_batch_end", lambda _: self.progress.step(float(sum(self.tloss.values()))))
+        progress = self.run.start_progress(len(self.train_loader))
+        self.add_callback("on_train_batch_end", lambda _: progress.step(float(sum(self.tloss.values()))))
 
     def _model_train(self) -> None:
         super()._model_train()
         torch.set_num_threads(self.threads)
-        if self.recipe.freeze_batch_norm:
+        if self.run.job.recipe.freeze_batch_norm:
             for layer in self.model.modules():
                 if isinstance(layer, nn.BatchNorm2d):
                     layer.eval()
 
     def validate(self) -> tuple[dict[str, float], float]:
         module = deepcopy(self.ema.ema).float().eval()
-        height = width = self.recipe.image_size
-        predictions = predict_letterboxed(
-            self.select.images,
+        selection, side = self.run.selection, self.run.job.recipe.image_size
+        predictions = YOLO.predict(
+            selection.images,
+            None,
             lambda batch: _forward(module, batch, str(self.device)),
-            (height, width),
-            len(self.select.dataset.skeleton),
+            size=(side, side),
+            joints=len(selection.dataset.skeleton),
             confidence=0.05,
             batch=BATCH,
         )
-        metrics = self.select.score(predictions)
-        error = metrics["val_error_mm"]
-        self.progress.validated(error)
-        if self.best_fitness is None or -error > self.best_fitness:
-            self.best_fitness = -error
-            self.best_state = {name: value.clone() for name, value in self.ema.ema.state_dict().items()}
-        return metrics, -error
+        scores = self.run.score(predictions, self.ema.ema.state_dict)
+        return scores, -scores["val_error_mm"]
 
     def save_metrics(self, metrics: Mapping[str, float]) -> None:
         row = {"epoch": self.epoch + 1, "lr": float(self.optimizer.param_groups[0]["lr"])}
         row |= {name: float(self.tloss[name]) for name in LOSSES}
-        row |= {name: self.metrics[name] for name in ("val_error_mm", "val_pck10")}
-        self.history.append(row)
-        write_curve(self.history, self.curve)
+        self.row = row | {name: self.metrics[name] for name in ("val_error_mm", "val_pck10")}
 
     def save_model(self) -> bool:
         state = {
-            "key": self.key,
-            "epoch": self.epoch,
             "model": self.model.state_dict(),
             "ema": self.ema.ema.state_dict(),
             "ema_updates": self.ema.updates,
             "optimizer": self.optimizer.state_dict(),
-            "best_fitness": self.best_fitness,
-            "best_state": self.best_state,
-            "history": self.history,
             "python_random": random.getstate(),
             "numpy_random": [x.tolist() if isinstance(x, np.ndarray) else x for x in np.random.get_state()],
             "torch_random": torch.get_rng_state(),
             "loader_random": self.train_loader.generator.get_state(),
         }
-        save_state(state, self.state_file)
+        self.run.end_epoch(self.row, state)
         return True
 
     def resume_training(self, ckpt: Any) -> None:
-        state = read_state(self.state_file, self.key)
+        state = self.run.resumed
         if state is None:
             return
-        self.start_epoch = state["epoch"] + 1
+        self.start_epoch = self.run.next_epoch
         self.model.load_state_dict(state["model"])
         self.ema.ema.load_state_dict(state["ema"])
         self.ema.updates = state["ema_updates"]
         self.optimizer.load_state_dict(state["optimizer"])
-        self.best_fitness, self.best_state = state["best_fitness"], state["best_state"]
-        self.history = state["history"]
         random.setstate(state["python_random"])
         np.random.set_state(tuple(state["numpy_random"]))
         torch.set_rng_state(state["torch_random"])
@@ -391,70 +366,26 @@ class _Trainer(PoseTrainer):
             self.args.close_mosaic = 0
 
     def final_eval(self) -> None:
-        """No measuring: the best epoch's weights are kept in ``best_state``."""
-        self.progress.close()
+        """No measuring: the run keeps the best epoch's weights."""
 
     def plot_metrics(self) -> None:
         """No pictures: the learning curve is a table."""
 
 
-def finetune(
-    splits: Mapping[str, Dataset],
-    weights: Path | None,
-    out: Path,
-    curve: Path,
-    work: Path,
-    recipe: Recipe,
-    architecture: str = "yolo11n-pose",
-    seed: int = 0,
-    root: Path = Path(),
-) -> Path:
-    """Fine-tune YOLO-pose, or train it from scratch.
-
-    Parameters
-    ----------
-    splits : mapping of str to Dataset
-        ``train`` and ``val``; file names are relative to ``root``.
-    weights : Path or None
-        Where to start; None trains from scratch.
-    out : Path
-        The chosen checkpoint: the epoch with the least pose error on the arch frames of ``val``.
-    curve : Path
-        Learning curve (CSV).
-    work : Path
-        Scratch folder that survives a kill; the same run continues from its last whole epoch, to the same result.
-    recipe : Recipe
-    architecture : str
-        Name of a YOLO pose model, for training from scratch.
-    seed : int
-    root : Path
-
-    Returns
-    -------
-    Path
-        ``out``.
-
-    Raises
-    ------
-    BadInput
-        If the weights cannot be read, or a split is empty.
-    """
-    check_splits(splits)
+def finetune(job: TrainingJob) -> Path:
+    """Fine-tune YOLO-pose, or train it from scratch; see ``backends.Backend``."""
+    recipe, skeleton, device = job.recipe, job.train.skeleton, usable_device()
+    check_job(job, device)
     if recipe.half_body:
         raise BadInput("train.half_body", f"is {recipe.half_body}, which only RTMPose has", "set it to 0")
-    skeleton = splits["train"].skeleton
-    start = load_module(weights)[0] if weights is not None else None
-    warn_of_bfloat16(recipe, usable_device())
+    start = load_module(job.weights)[0] if job.weights is not None else None
     SETTINGS.update({name: False for name, value in SETTINGS.items() if isinstance(value, bool)})
-    work.mkdir(parents=True, exist_ok=True)
-    key = run_key(recipe, seed, architecture, {name: splits[name] for name in ("train", "val")}, root, weights)
-    shown = shown_frames(splits["train"], root, work, recipe, seed)
-    repeats = arch_repeats(shown, recipe.oversample_arch)
-    data = write_yolo({"train": shown, "val": splits["val"]}, work / "data", root, repeats)
-    select = Selection.of(splits["val"], root)
+    run = TrainingRun(job)
+    repeats = arch_repeats(run.shown, recipe.oversample_arch)
+    data = write_yolo({"train": run.shown, "val": job.val}, job.work / "data", job.root, repeats)
     trainer = _Trainer(
         overrides={
-            "model": f"{architecture}.yaml",
+            "model": f"{job.architecture}.yaml",
             "data": str(data),
             "epochs": recipe.epochs,
             "batch": recipe.batch,
@@ -485,17 +416,17 @@ def finetune(
             "cache": "ram",
             "plots": False,
             "verbose": False,
-            "seed": seed,
+            "seed": job.seed,
             "deterministic": True,
-            "device": usable_device(),
-            "project": str(work.resolve()),
+            "device": device,
+            "project": str(job.work.resolve()),
             "name": "run",
             "exist_ok": True,
         },
         _callbacks=callbacks.get_default_callbacks(),
     )
     module = (_NarrowModule if recipe.bfloat16 else YoloModule)(
-        start.yaml if start is not None else _layout(architecture),
+        start.yaml if start is not None else _layout(job.architecture),
         ch=3,
         nc=1,
         data_kpt_shape=(len(skeleton), 3),
@@ -504,29 +435,20 @@ def finetune(
     module.names = {0: "person"}
     if start is not None:
         module.load(start, verbose=False)
-        if recipe.reseat_batch_norm:
-            recompute_bn_stats(module, _network_inputs(splits["train"], root, recipe.image_size))
+        if recipe.recompute_bn_stats:
+            recompute_bn_stats(module, _network_inputs(job.train, job.root, recipe.image_size))
     trainer.model = module
-    trainer.arrange(
-        recipe,
-        work / "state.pt",
-        key,
-        curve,
-        sum(repeats.values()),
-        select,
-    )
-    state = read_state(work / "state.pt", key)
-    if state is None or state["epoch"] + 1 < recipe.epochs:
+    trainer.arrange(run, sum(repeats.values()))
+    if run.next_epoch < recipe.epochs:
         trainer.train()
-        state = read_state(work / "state.pt", key)
-    if state is None:
-        raise WorkFailed(f"{work}: the training left no state behind")
-    write_curve(state["history"], curve)
-    module = YoloModule(deepcopy(module.yaml), ch=3, nc=1, data_kpt_shape=(len(skeleton), 3), verbose=False)
-    module.load_state_dict(state["best_state"])
-    save_module(module, out, skeleton, recipe.image_size)
-    (work / "state.pt").unlink()
-    return out
+
+    def save(weights: Mapping[str, torch.Tensor]) -> None:
+        best = YoloModule(deepcopy(module.yaml), ch=3, nc=1, data_kpt_shape=(len(skeleton), 3), verbose=False)
+        best.load_state_dict(weights)
+        save_module(best, job.out, skeleton, recipe.image_size)
+
+    run.finish(save)
+    return job.out
 
 
 def _network_inputs(dataset: Dataset, root: Path, side: int) -> Iterator[torch.Tensor]:
@@ -539,23 +461,10 @@ def _network_inputs(dataset: Dataset, root: Path, side: int) -> Iterator[torch.T
         yield torch.from_numpy(network_input(pictures, places))
 
 
-def export_module(weights: Path, image_size: tuple[int, int]) -> tuple[nn.Module, torch.Tensor]:
-    """A module ready to be traced, and an example of its input.
-
-    Parameters
-    ----------
-    weights : Path
-    image_size : (int, int)
-        Height and width in pixels, multiples of 32.
-
-    Returns
-    -------
-    module : nn.Module
-        Takes (1, 3, H, W) RGB in [0, 1]; gives (1, 5 + 3 K, N): box centre and size, score, joints (x, y, confidence)
-        in input pixels.
-    example : Tensor
-    """
-    module, _ = load_module(weights)
+def export_module(path: Path, image_size: tuple[int, int]) -> ExportModule:
+    """Give a checkpoint ready to be traced; see ``backends.Backend``."""
+    module, about = load_module(path)
+    skeleton = skeleton_of(path, int(module.model[-1].kpt_shape[0]), about, None)
     module = module.fuse(verbose=False)
     for parameter in module.parameters():
         parameter.requires_grad_(False)
@@ -565,4 +474,4 @@ def export_module(weights: Path, image_size: tuple[int, int]) -> tuple[nn.Module
     with torch.no_grad():
         for _ in range(2):
             module(example)
-    return module, example
+    return ExportModule(module, example, ModelMetadata(skeleton, LICENCE, decoder=YOLO))

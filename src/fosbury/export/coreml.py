@@ -13,6 +13,7 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +27,9 @@ from google.protobuf.message import DecodeError
 
 from fosbury.errors import BadInput
 from fosbury.export import mil
-from fosbury.inference.decode import answer
+from fosbury.inference.decode import EXPORT_AGAIN
 from fosbury.inference.letterbox import IOU
-from fosbury.inference.metadata import (
-    EXPORT_AGAIN,
-    check_output,
-    check_size,
-    description,
-    entries,
-    read_entries,
-)
+from fosbury.inference.metadata import ExportModule, check_size, read_entries
 from fosbury.machine import default_threads
 from fosbury.media.files import check_file
 from fosbury.pose import Pose
@@ -43,10 +37,6 @@ from fosbury.skeleton import Skeleton
 
 QUANTIZE = ("none", "fp16", "int8")
 INPUT, OUTPUT = "image", "poses"
-OUTPUTS = {
-    "yolo": "Candidates: box x, y, w, h, score, then x, y, confidence of each joint",
-    "simcc": "For each joint scores along x, then along y, in half pixels of the input",
-}
 SMALLEST = 5000  # convolutions of fewer weights stay float16: 3 % of the space, a third of the error
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "com.apple.CoreML")
 # What reading or running a program raises that is damaged, or asks for the impossible.
@@ -97,9 +87,9 @@ class CoreMLPose:
     ):
         path = Path(path)
         spec, weights = read_package(path)
-        about = read_entries(spec.description.metadata.userDefined, path, skeleton)
-        self.about, self.skeleton, self.licence = about, about.skeleton, about.licence
-        self.needs_boxes, self.temperature = about.head == "simcc", about.temperature
+        metadata = read_entries(spec.description.metadata.userDefined, path, skeleton)
+        self.metadata, self.skeleton, self.licence = metadata, metadata.skeleton, metadata.licence
+        self.needs_boxes, self.temperature = metadata.decoder.needs_boxes, metadata.temperature
         self.confidence, self.iou = confidence, iou
         self.path = path
         self.feed, self.input_size, self.scale, self.channels = _input_of(spec, path)
@@ -108,7 +98,7 @@ class CoreMLPose:
         shape = tuple(function.outputs[0].shape or ())
         if not all(isinstance(length, (int, np.integer)) for length in shape):
             raise BadInput(path, "has an output of open shape", EXPORT_AGAIN)
-        check_output(shape, about, self.input_size, path)
+        metadata.check_output(shape, self.input_size, path)
         self.answer = function.outputs[0].name
         try:
             self.program = mil.Program(_operations(function), [self.answer], half)
@@ -118,7 +108,16 @@ class CoreMLPose:
 
     def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
         """Find the people in each RGB image; see ``PoseModel.predict``."""
-        return answer(images, boxes, self.forward, self.about, self.input_size, self.confidence, self.iou)
+        return self.metadata.decoder.predict(
+            images,
+            boxes,
+            self.forward,
+            size=self.input_size,
+            joints=len(self.skeleton),
+            values=self.metadata.values,
+            confidence=self.confidence,
+            iou=self.iou,
+        )
 
     def forward(self, batch: np.ndarray) -> np.ndarray:
         """Raw output for RGB in [0, 1], shape (1, 3, *input_size)."""
@@ -128,39 +127,35 @@ class CoreMLPose:
             output = self.program(**{self.feed: pixels})[self.answer].numpy()
         except FAILURES as error:
             raise BadInput(self.path, "holds a program that cannot be run on a picture", EXPORT_AGAIN) from error
-        check_output(output.shape, self.about, self.input_size, self.path)
+        self.metadata.check_output(tuple(output.shape), self.input_size, self.path)
         return output
 
 
-def to_coreml(
-    module: torch.nn.Module,
-    example: torch.Tensor,
-    out: Path,
-    skeleton: Skeleton,
-    quantize: str = "int8",
-    licence: str = "unknown",
-    head: str = "yolo",
-    temperature: float | None = None,
-) -> Path:
+def open_model(
+    path: Path,
+    skeleton: Skeleton | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    confidence: float = 0.05,
+) -> CoreMLPose:
+    """Open a CoreML package; see ``inference.registry.load_model``."""
+    return CoreMLPose(path, skeleton, image_size, confidence)
+
+
+def write_model(module: ExportModule, out: Path, *, quantize: str) -> Path:
+    """Write a CoreML package; see ``write.export_model``."""
+    return to_coreml(module, out, quantize)
+
+
+def to_coreml(module: ExportModule, out: Path, quantize: str = "int8") -> Path:
     """Write a network as a CoreML package that takes a picture; the same weights give the same bytes.
 
     Parameters
     ----------
-    module : torch.nn.Module
-        Takes RGB in [0, 1], shape (1, 3, H, W); gives the raw output that ``letterbox.decode`` or
-        ``crop.decode_simcc`` takes, with a batch axis in front.
-    example : Tensor, shape (1, 3, H, W)
+    module : ExportModule
     out : Path
         The folder to write, ``*.mlpackage``; one that is there is replaced.
-    skeleton : Skeleton
     quantize : str
         ``none`` (float32), ``fp16``, or ``int8`` (float16 arithmetic, weights of convolutions in 8 bits).
-    licence : str
-        SPDX name of the licence of the weights.
-    head : str
-        One of ``exported.HEADS``.
-    temperature : float, optional
-        Of the confidence; see ``metadata.ModelMetadata``.
 
     Returns
     -------
@@ -174,14 +169,15 @@ def to_coreml(
     """
     if quantize not in QUANTIZE:
         raise BadInput("export.quantize", f"is '{quantize}'", f"use one of {', '.join(QUANTIZE)}")
-    size = (int(example.shape[2]), int(example.shape[3]))
+    size = (int(module.example.shape[2]), int(module.example.shape[3]))
+    metadata = replace(module.metadata, image_size=size)
     precision = ct.precision.FLOAT32 if quantize == "none" else ct.precision.FLOAT16
     with _quiet():
         with torch.no_grad():
-            traced = torch.jit.trace(module.eval(), example, strict=False, check_trace=False)
+            traced = torch.jit.trace(module.network.eval(), module.example, strict=False, check_trace=False)
         model = ct.convert(
             traced,
-            inputs=[ct.ImageType(INPUT, shape=tuple(example.shape), scale=1 / 255, color_layout=ct.colorlayout.RGB)],
+            inputs=[ct.ImageType(INPUT, shape=(1, 3, *size), scale=1 / 255, color_layout=ct.colorlayout.RGB)],
             outputs=[ct.TensorType(OUTPUT, dtype=np.float32)],
             convert_to="mlprogram",
             minimum_deployment_target=ct.target.iOS16,
@@ -191,12 +187,12 @@ def to_coreml(
         if quantize == "int8":
             model = _quantized(model)
     model.author = "fosbury"
-    model.license = licence
+    model.license = metadata.licence
     model.version = "1"
-    model.short_description = description(skeleton, size, scaled=True, head=head, temperature=temperature)
+    model.short_description = metadata.description(scaled=True)
     model.input_description[INPUT] = f"RGB picture, {size[1]} wide and {size[0]} high; see the description"
-    model.output_description[OUTPUT] = OUTPUTS[head]
-    model.user_defined_metadata.update(entries(skeleton, size, licence, head, temperature))
+    model.output_description[OUTPUT] = metadata.decoder.output
+    model.user_defined_metadata.update(metadata.entries())
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         draft = Path(folder) / "model.mlpackage"

@@ -6,8 +6,8 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -17,24 +17,13 @@ from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
 from fosbury.errors import BadInput
 from fosbury.files import write_bytes
-from fosbury.inference.decode import answer
+from fosbury.inference.decode import EXPORT_AGAIN
 from fosbury.inference.letterbox import IOU
-from fosbury.inference.metadata import (
-    EXPORT_AGAIN,
-    check_output,
-    check_size,
-    description,
-    entries,
-    open_size,
-    read_entries,
-)
+from fosbury.inference.metadata import ExportModule, ModelMetadata, check_size, open_size, read_entries
 from fosbury.machine import default_threads
 from fosbury.media.files import check_file
 from fosbury.pose import Pose
 from fosbury.skeleton import Skeleton
-
-if TYPE_CHECKING:
-    import torch
 
 OPSET = 18
 ONLY_ERRORS, SILENT = 3, 4
@@ -91,24 +80,33 @@ class OnnxPose:
             self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except DAMAGED as error:
             raise BadInput(path, "is not a network that ONNX Runtime can run", EXPORT_AGAIN) from error
-        about = read_entries(self.session.get_modelmeta().custom_metadata_map, path, skeleton)
-        self.about, self.skeleton, self.licence = about, about.skeleton, about.licence
-        self.needs_boxes, self.temperature = about.head == "simcc", about.temperature
+        metadata = read_entries(self.session.get_modelmeta().custom_metadata_map, path, skeleton)
+        self.metadata, self.skeleton, self.licence = metadata, metadata.skeleton, metadata.licence
+        self.needs_boxes, self.temperature = metadata.decoder.needs_boxes, metadata.temperature
         self.confidence, self.iou = confidence, iou
         self.path = path
         self.feed, self.dtype, sides = _picture_input(self.session, path)
         if None in sides:
-            self.input_size = open_size(path, image_size or about.image_size or 640)
+            self.input_size = open_size(path, image_size or metadata.image_size or 640)
         else:
             self.input_size = sides
             check_size(path, self.input_size, image_size)
         shape = self.session.get_outputs()[0].shape
         if all(isinstance(length, int) for length in shape):
-            check_output(tuple(shape), about, self.input_size, path)
+            metadata.check_output(tuple(shape), self.input_size, path)
 
     def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
         """Find the people in each RGB image; see ``PoseModel.predict``."""
-        return answer(images, boxes, self.forward, self.about, self.input_size, self.confidence, self.iou)
+        return self.metadata.decoder.predict(
+            images,
+            boxes,
+            self.forward,
+            size=self.input_size,
+            joints=len(self.skeleton),
+            values=self.metadata.values,
+            confidence=self.confidence,
+            iou=self.iou,
+        )
 
     def forward(self, batch: np.ndarray) -> np.ndarray:
         """Raw output for RGB in [0, 1], shape (1, 3, *input_size)."""
@@ -127,7 +125,7 @@ class OnnxPose:
             ) from error
         finally:
             watch.cancel()
-        check_output(output.shape, self.about, self.input_size, self.path)
+        self.metadata.check_output(output.shape, self.input_size, self.path)
         return output.astype(np.float32)
 
 
@@ -147,31 +145,28 @@ def _picture_input(
     return feed.name, TYPES[feed.type], (shape[2], shape[3])
 
 
-def to_onnx(
-    module: torch.nn.Module,
-    example: torch.Tensor,
-    out: Path,
-    skeleton: Skeleton,
-    licence: str = "unknown",
-    head: str = "yolo",
-    temperature: float | None = None,
-) -> Path:
+def open_model(
+    path: Path,
+    skeleton: Skeleton | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    confidence: float = 0.05,
+) -> OnnxPose:
+    """Open an ONNX file; see ``inference.registry.load_model``."""
+    return OnnxPose(path, skeleton, image_size, confidence)
+
+
+def write_model(module: ExportModule, out: Path, *, quantize: str) -> Path:
+    """Write an ONNX file; ``quantize`` is for other formats. See ``write.export_model``."""
+    return to_onnx(module, out)
+
+
+def to_onnx(module: ExportModule, out: Path) -> Path:
     """Write a network as one ONNX file; the same weights give the same bytes.
 
     Parameters
     ----------
-    module : torch.nn.Module
-        Takes RGB in [0, 1], shape (1, 3, H, W); gives the raw output that ``letterbox.decode`` or
-        ``crop.decode_simcc`` takes, with a batch axis in front.
-    example : Tensor, shape (1, 3, H, W)
+    module : ExportModule
     out : Path
-    skeleton : Skeleton
-    licence : str
-        SPDX name of the licence of the weights.
-    head : str
-        One of ``exported.HEADS``.
-    temperature : float, optional
-        Of the confidence; see ``metadata.ModelMetadata``.
 
     Returns
     -------
@@ -185,31 +180,28 @@ def to_onnx(
         warnings.simplefilter("ignore")
         draft = Path(folder) / "model.onnx"
         torch.onnx.export(
-            module.eval(),
-            (example,),
+            module.network.eval(),
+            (module.example,),
             str(draft),
             input_names=["images"],
             output_names=["output0"],
             opset_version=OPSET,
             dynamo=False,
         )
-        describe(draft, skeleton, licence, head, temperature)
+        describe(draft, module.metadata)
         draft.replace(out)
     return out
 
 
-def describe(
-    path: Path, skeleton: Skeleton, licence: str = "unknown", head: str = "yolo", temperature: float | None = None
-) -> Path:
+def describe(path: Path, metadata: ModelMetadata) -> Path:
     """Write into an ONNX file what it is, and take out clocks, paths and names of other tools.
 
     Parameters
     ----------
     path : Path
         Changed in place.
-    skeleton : Skeleton
-    licence, head : str
-    temperature : float, optional
+    metadata : ModelMetadata
+        Its image size is that of the file, whatever it says.
 
     Returns
     -------
@@ -225,10 +217,11 @@ def describe(
     size = tuple(axis.dim_value for axis in model.graph.input[0].type.tensor_type.shape.dim[2:])
     if len(size) != 2 or min(size) < 1:
         raise BadInput(path, "has no fixed input size", "export it with dynamic=False")
+    metadata = replace(metadata, image_size=size)
     del model.metadata_props[:]
-    for key, value in entries(skeleton, size, licence, head, temperature).items():
+    for key, value in metadata.entries().items():
         model.metadata_props.add(key=key, value=value)
-    model.doc_string = description(skeleton, size, scaled=False, head=head, temperature=temperature)
+    model.doc_string = metadata.description(scaled=False)
     for graph in _graphs(model.graph):
         graph.doc_string = ""
         del graph.metadata_props[:]

@@ -111,7 +111,7 @@ class BoxProvider:
     def predict(self, pictures: Sequence[np.ndarray], frames: Sequence[Frame]) -> list[list[Pose]]:
         """Poses in each picture, as ``PoseModel.predict`` gives them; ``frames`` say whose they are."""
         if self.source == LABELS:
-            return self.model.predict(pictures, [labelled_boxes(frame) for frame in frames])
+            return self.model.predict(pictures, [frame.boxes for frame in frames])
         if self.source == SEARCH:
             return [[search(self.model, picture)] for picture in pictures]
         return [[self._follow(picture, frame)] for picture, frame in zip(pictures, frames, strict=True)]
@@ -128,8 +128,3 @@ class BoxProvider:
             pose = max([search(self.model, picture), *([pose] if pose else [])], key=lambda each: each.score)
         self.last, self.usual = pose, max(pose.score, self.usual)
         return pose
-
-
-def labelled_boxes(frame: Frame) -> np.ndarray:
-    """Boxes (N, 4) of the people labelled in a frame."""
-    return np.array([person.box for person in frame.people]).reshape(-1, 4)

@@ -85,7 +85,8 @@ def evaluate_on_set(
     BadInput, BadInputs
         If the model or the labels cannot be read, or nothing can be measured.
     """
-    opened = load_model(model, skeleton or default_skeleton, image_size, confidence, second_look, upright)
+    assumed = skeleton or default_skeleton
+    opened = load_model(model, assumed, image_size, confidence, second_look=second_look, upright=upright)
     if boxes is None and opened.needs_boxes:
         boxes = "labels"
     with TemporaryDirectory() as work:

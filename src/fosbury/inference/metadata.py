@@ -6,14 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fosbury.errors import BadInput
-from fosbury.inference.crop import PADDING, SPLIT
+from fosbury.inference.decode import DECODERS, EXPORT_AGAIN, YOLO, Decoder
 from fosbury.skeleton import Skeleton
 
+if TYPE_CHECKING:
+    import torch
+
 FORMAT = 1
-STRIDES = (8, 16, 32, 64)
 STRIDE = 32  # sides of the input are multiples of it, where a network leaves them open
 LARGEST = 4096  # side in pixels, as in params.yaml
 MOST_JOINTS = 1000
@@ -21,8 +23,6 @@ CALIBRATED = (
     "Of joints of confidence c, kept between 0.000001 and 0.999999, a share of about 1 / (1 + exp(-ln(c / (1 - c)) / "
     "{})) was right (similarity 0.5) on the validation clips. "
 )
-HEADS = ("yolo", "simcc")  # candidates for a whole picture, or distributions for the crop of one person
-EXPORT_AGAIN = "export the checkpoint again"
 # The joints of Ultralytics' official pose weights, which do not name them: COCO's, in COCO's order.
 OFFICIAL_JOINTS = (
     *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow"),
@@ -33,7 +33,7 @@ OFFICIAL_JOINTS = (
 
 @dataclass(frozen=True, eq=False)
 class ModelMetadata:
-    """What an exported file tells about itself.
+    """What an exported file says about itself.
 
     Attributes
     ----------
@@ -44,8 +44,8 @@ class ModelMetadata:
         Numbers for each joint in the output: x, y and confidence, or x and y only.
     image_size : (int, int) or None
         Height and width of the input that it was exported for.
-    head : str
-        One of ``HEADS``: what its output means.
+    decoder : Decoder
+        What its output means.
     temperature : float or None
         By which to divide the logit of a joint's confidence, so that it comes near the share of such joints that are
         right; see ``metrics.calibration``. None where nobody fitted it.
@@ -55,94 +55,65 @@ class ModelMetadata:
     licence: str
     values: int = 3
     image_size: tuple[int, int] | None = None
-    head: str = "yolo"
+    decoder: Decoder = YOLO
     temperature: float | None = None
 
+    def entries(self) -> dict[str, str]:
+        """Return the metadata of an exported file, in one order always; ``image_size`` has to be set."""
+        size = self._size()
+        common = {
+            "fosbury.format": str(FORMAT),
+            "fosbury.licence": self.licence,
+            "fosbury.skeleton": json.dumps(self.skeleton.to_mapping(), separators=(",", ":")),
+            **({} if self.temperature is None else {"fosbury.temperature": str(self.temperature)}),
+            "imgsz": json.dumps(list(size)),
+            "kpt_shape": json.dumps([len(self.skeleton), 3]),
+        }
+        return self.decoder.entries(common)
 
-def entries(
-    skeleton: Skeleton,
-    image_size: tuple[int, int],
-    licence: str,
-    head: str = "yolo",
-    temperature: float | None = None,
-) -> dict[str, str]:
-    """Metadata of an exported file, in one order always.
+    def description(self, *, scaled: bool) -> str:
+        """Say how to feed an exported file, and how to read its output; ``image_size`` has to be set.
 
-    The keys without a dot are those that Ultralytics reads, so that its own tools take a file with its head too.
+        Parameters
+        ----------
+        scaled : bool
+            Whether the file divides pixels by 255 itself.
+        """
+        pixels = "any 8-bit picture" if scaled else "pixels divided by 255"
+        confidence = "" if self.temperature is None else CALIBRATED.format(self.temperature)
+        return self.decoder.description(self.skeleton, self._size(), pixels=pixels, confidence=confidence)
 
-    Parameters
+    def check_output(self, shape: tuple[int, ...], size: tuple[int, int], where: str | Path) -> None:
+        """Make sure that an output of ``shape``, for an input of ``size``, is what the decoder understands.
+
+        Raises
+        ------
+        BadInput
+            If it is not; ``where`` is the file.
+        """
+        self.decoder.check_output(shape, where, size=size, joints=len(self.skeleton), values=self.values)
+
+    def _size(self) -> tuple[int, int]:
+        if self.image_size is None:
+            raise ValueError("the metadata have no image size")
+        return self.image_size
+
+
+@dataclass(frozen=True, eq=False)
+class ExportModule:
+    """A network ready to be traced, and what the file that it becomes will say about itself.
+
+    Attributes
     ----------
-    skeleton : Skeleton
-    image_size : (int, int)
-        Height and width of the input.
-    licence : str
-        SPDX name of the licence of the weights.
-    head : str
-        One of ``HEADS``.
-    temperature : float, optional
-        Of the confidence; see ``ModelMetadata``.
+    network : torch.nn.Module
+        Takes RGB in [0, 1], shape (1, 3, H, W); gives the raw output that the decoder of the metadata understands.
+    example : Tensor, shape (1, 3, H, W)
+    metadata : ModelMetadata
     """
-    own = {
-        "fosbury.format": str(FORMAT),
-        "fosbury.licence": licence,
-        "fosbury.skeleton": json.dumps(skeleton.to_mapping(), separators=(",", ":")),
-        **({} if temperature is None else {"fosbury.temperature": str(temperature)}),
-        "imgsz": json.dumps(list(image_size)),
-        "kpt_shape": json.dumps([len(skeleton), 3]),
-    }
-    if head == "simcc":
-        return {"fosbury.head": head, **own}
-    return {
-        "batch": "1",
-        "channels": "3",
-        "end2end": "False",
-        **own,
-        "names": "{0: 'person'}",
-        "stride": "32",
-        "task": "pose",
-    }
 
-
-def description(
-    skeleton: Skeleton,
-    image_size: tuple[int, int],
-    scaled: bool,
-    head: str = "yolo",
-    temperature: float | None = None,
-) -> str:
-    """How to feed an exported file, and how to read its answer.
-
-    Parameters
-    ----------
-    skeleton : Skeleton
-    image_size : (int, int)
-    scaled : bool
-        Whether the file divides pixels by 255 itself.
-    head : str
-        One of ``HEADS``.
-    temperature : float, optional
-        Of the confidence; see ``ModelMetadata``.
-    """
-    height, width = image_size
-    pixels = "any 8-bit picture" if scaled else "pixels divided by 255"
-    sure = "" if temperature is None else CALIBRATED.format(temperature)
-    if head == "simcc":
-        across, along = round(SPLIT * width), round(SPLIT * (width + height))
-        return (
-            f"Finds the {len(skeleton)} joints of one person. Input: RGB, {pixels}, {width} wide and {height} high: "
-            f"the person's box, {PADDING} times as large and of the shape of the input, black beyond the picture. "
-            f"Output (1, {len(skeleton)}, {along}): for each joint {across} scores along x, then {along - across} "
-            f"along y; the place of the largest, divided by {SPLIT:g} and plus 0.5, is the joint in input pixels from "
-            f"the corner, and the lesser of the two largest its confidence. {sure}"
-            f"Joints in order: {', '.join(skeleton.joints)}."
-        )
-    return (
-        f"Finds people and their {len(skeleton)} joints. Input: RGB, {pixels}, {width} wide and {height} high, the "
-        f"picture scaled to fit, centred, the rest grey (114). Output (1, {5 + 3 * len(skeleton)}, N), for each of N "
-        "candidates: box centre x, y, width, height, score, then x, y, confidence of each joint, in input pixels. "
-        "Keep candidates with a score of at least 0.25 and drop those whose box overlaps a better one by more than "
-        f"0.7 (IoU). {sure}Joints in order: {', '.join(skeleton.joints)}."
-    )
+    network: torch.nn.Module
+    example: torch.Tensor
+    metadata: ModelMetadata
 
 
 def read_entries(given: Mapping[str, str], where: str | Path, skeleton: Skeleton | None = None) -> ModelMetadata:
@@ -167,9 +138,9 @@ def read_entries(given: Mapping[str, str], where: str | Path, skeleton: Skeleton
         If it is no pose model, does its own suppression, or its joints are not known.
     """
     another = "export a YOLO pose model"
-    head = given.get("fosbury.head", "yolo")
-    if head not in HEADS:
-        raise BadInput(where, f"has a head of kind '{head}', which this version does not know", "update fosbury")
+    name = given.get("fosbury.head", YOLO.name)
+    if name not in DECODERS:
+        raise BadInput(where, f"has a head of kind '{name}', which this version does not know", "update fosbury")
     shape = _numbers(given.get("kpt_shape"))
     if given.get("task", "pose") != "pose" or shape is None or shape[1] not in (2, 3) or shape[0] > MOST_JOINTS:
         raise BadInput(where, "is not a pose model that this project can read", another)
@@ -177,9 +148,9 @@ def read_entries(given: Mapping[str, str], where: str | Path, skeleton: Skeleton
         raise BadInput(where, f"says that its image size is {given['imgsz'][:40]!r}", EXPORT_AGAIN)
     if given.get("end2end", "False") == "True":
         raise BadInput(where, "was exported with suppression of overlapping boxes inside", f"{another} without it")
-    own = _own_skeleton(given, where)
-    joints = own or skeleton
-    if own is None and skeleton is not None and shape[0] == len(OFFICIAL_JOINTS) != len(skeleton):
+    stored = _stored_skeleton(given, where)
+    joints = stored or skeleton
+    if stored is None and skeleton is not None and shape[0] == len(OFFICIAL_JOINTS) != len(skeleton):
         joints = official_skeleton(skeleton)
     if joints is None:
         hint = "name its skeleton (--skeleton)"
@@ -188,7 +159,8 @@ def read_entries(given: Mapping[str, str], where: str | Path, skeleton: Skeleton
         hint = f"name a skeleton of {shape[0]} joints (--skeleton)"
         raise BadInput(where, f"predicts {shape[0]} joints, but skeleton '{joints.name}' has {len(joints)}", hint)
     licence = given.get("fosbury.licence") or ("AGPL-3.0" if "AGPL" in given.get("license", "") else "unknown")
-    return ModelMetadata(joints, licence, shape[1], _numbers(given.get("imgsz")), head, _temperature(given, where))
+    size, temperature = _numbers(given.get("imgsz")), _temperature(given, where)
+    return ModelMetadata(joints, licence, shape[1], size, DECODERS[name], temperature)
 
 
 def skeleton_of(path: str | Path, joints: int, about: Mapping[str, Any], given: Skeleton | None) -> Skeleton:
@@ -240,7 +212,7 @@ def _temperature(given: Mapping[str, str], where: str | Path) -> float | None:
     return value
 
 
-def _own_skeleton(given: Mapping[str, str], where: str | Path) -> Skeleton | None:
+def _stored_skeleton(given: Mapping[str, str], where: str | Path) -> Skeleton | None:
     if "fosbury.skeleton" not in given:
         return None
     if given.get("fosbury.format") != str(FORMAT):
@@ -265,30 +237,6 @@ def _numbers(text: str | None) -> tuple[int, int] | None:
     return found[0], found[1]
 
 
-def check_output(shape: tuple[int, ...], about: ModelMetadata, size: tuple[int, int], where: str | Path) -> None:
-    """Make sure that an output of ``shape`` is what ``letterbox.decode`` or ``crop.decode_simcc`` takes.
-
-    Raises
-    ------
-    BadInput
-        If it is not the raw output (1, 4 + classes + joints * values, N), or the distributions (1, joints, N), for an
-        input of ``size``.
-    """
-    if about.head == "simcc":
-        wanted = (1, len(about.skeleton), round(SPLIT * sum(size)))
-        if shape != wanted:
-            shown = " x ".join(map(str, shape))
-            raise BadInput(where, f"has an output of {shown}, not {' x '.join(map(str, wanted))}", EXPORT_AGAIN)
-        return
-    cells = [-(-size[0] // stride) * -(-size[1] // stride) for stride in STRIDES]
-    least = 5 + len(about.skeleton) * about.values
-    if len(shape) != 3 or shape[0] != 1 or shape[1] < least or shape[2] not in (sum(cells[:3]), sum(cells)):
-        shown = " x ".join(map(str, shape))
-        raise BadInput(
-            where, f"has an output of {shown}, not the raw answer of a YOLO pose head", "export it without nms"
-        )
-
-
 def open_size(where: str | Path, size: Any) -> tuple[int, int]:
     """Height and width of the input of a network that takes any.
 
@@ -311,19 +259,19 @@ def open_size(where: str | Path, size: Any) -> tuple[int, int]:
     return sides
 
 
-def check_size(where: str | Path, own: tuple[int, int], wanted: int | tuple[int, int] | None) -> None:
+def check_size(where: str | Path, size: tuple[int, int], wanted: int | tuple[int, int] | None) -> None:
     """Refuse an image size other than the one a file was exported for, and one that no network of poses has.
 
     Raises
     ------
     BadInput
     """
-    if not all(0 < side <= LARGEST for side in own):
-        raise BadInput(where, f"takes pictures of {own[0]} x {own[1]}", f"export it for sides up to {LARGEST}")
+    if not all(0 < side <= LARGEST for side in size):
+        raise BadInput(where, f"takes pictures of {size[0]} x {size[1]}", f"export it for sides up to {LARGEST}")
     wanted = (wanted, wanted) if isinstance(wanted, int) else wanted
-    if wanted is not None and tuple(wanted) != own:
+    if wanted is not None and tuple(wanted) != size:
         raise BadInput(
             where,
-            f"takes pictures of {own[0]} x {own[1]} (height x width) only, not {wanted[0]} x {wanted[1]}",
+            f"takes pictures of {size[0]} x {size[1]} (height x width) only, not {wanted[0]} x {wanted[1]}",
             "leave the image size out, or export again with the one you want",
         )

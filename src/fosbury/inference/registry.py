@@ -1,4 +1,4 @@
-"""Pose models of every kind behind one protocol."""
+"""Open model files of every kind behind one protocol; ``model_kinds`` lists the kinds."""
 
 from __future__ import annotations
 
@@ -6,50 +6,17 @@ import importlib
 import logging
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
 from fosbury.errors import BadInput
+from fosbury.inference.protocol import PoseModel
 from fosbury.media.files import check_file
-
-if TYPE_CHECKING:
-    from fosbury.inference.protocol import PoseModel
-    from fosbury.skeleton import Skeleton
+from fosbury.model_kinds import BACKENDS, KINDS
+from fosbury.skeleton import Skeleton
 
 # On import coremltools warns of what only a Mac has and of packages that it was not tested with.
 logging.getLogger("coremltools").setLevel(logging.ERROR)
 
-# Module, class, and the packages that an optional backend needs with what installs them.
-YOLO = ("fosbury.backends.yolo", "YoloPose", (("ultralytics",), "`make setup`, or `uv pip install '.[yolo]'`"))
-RTMPOSE = (
-    "fosbury.backends.rtmpose",
-    "RtmPose",
-    (("mmpose", "mmengine", "mmcv", "xtcocotools"), "`make setup`, or `uv pip install '.[rtmpose]'`"),
-)
-EXPORTED = {
-    ".onnx": ("fosbury.export.onnx", "OnnxPose", None),
-    ".mlpackage": ("fosbury.export.coreml", "CoreMLPose", None),
-}
-SUFFIXES = (".pt", ".pth", *EXPORTED)
-BACKENDS = {"yolo": YOLO, "rtmpose": RTMPOSE}
-
-
-def backend(name: str) -> ModuleType:
-    """The module that fine-tunes and exports models of one family.
-
-    Parameters
-    ----------
-    name : str
-        One of ``BACKENDS``.
-
-    Raises
-    ------
-    BadInput
-        If it is not known, or needs a package that is not installed.
-    """
-    if name not in BACKENDS:
-        raise BadInput("model.backend", f"is '{name}'", f"choose one of {', '.join(BACKENDS)}")
-    module, _, optional = BACKENDS[name]
-    return _import("model.backend", module, optional)
+OURS = ".pt"  # checkpoints of this project, whatever their backend, which they name if it is not that of the suffix
 
 
 def load_model(
@@ -57,6 +24,7 @@ def load_model(
     skeleton: Skeleton | None = None,
     image_size: int | tuple[int, int] | None = None,
     confidence: float = 0.05,
+    *,
     second_look: float | None = None,
     upright: bool = False,
 ) -> PoseModel:
@@ -68,13 +36,13 @@ def load_model(
         A checkpoint of YOLO (``.pt``) or RTMPose (``.pt`` of this project, ``.pth`` of MMPose), an ONNX file
         (``.onnx``) or a CoreML package (``.mlpackage``).
     skeleton : Skeleton, optional
-        Its joints, where the file does not tell them.
+        Its joints, where the file does not name them.
     image_size : int or (int, int), optional
-        Side, or height and width, of the input; an exported file has its own.
+        Side, or height and width, of the input; an exported file has a fixed one.
     confidence : float
         Least score of a person.
     second_look : float, optional
-        Margin of a second look, see ``second_look.CropRefiner``; one look without it.
+        Margin of a second look, see ``refine.CropRefiner``; one look without it.
     upright : bool
         Whether the second look turns people upright.
 
@@ -88,80 +56,65 @@ def load_model(
         If the file is absent, damaged or of another kind, or needs a package that is not installed.
     """
     path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        known = ", ".join(SUFFIXES)
-        raise BadInput(path, f"has the suffix '{path.suffix}'", f"give a model file ({known})")
-    if not path.exists():
-        raise BadInput(path, "is not there", "check the path, or build it with `dvc repro`")
-    if path.is_file():
-        check_file(path)
-    module, name, optional = _kind(path)
-    model = getattr(_import(path, module, optional), name)(path, skeleton, image_size, confidence)
+    model = import_kind(kind_of(path), path).open_model(path, skeleton, image_size, confidence)
     if second_look is None:
         return model
+    # By name, so that stages which never look twice do not depend on it.
     return importlib.import_module("fosbury.inference.refine").CropRefiner(model, second_look, upright)
 
 
-def export_model(
-    weights: Path,
-    onnx_file: Path,
-    coreml_package: Path,
-    image_size: tuple[int, int],
-    quantize: str = "int8",
-    temperature: float | None = None,
-) -> None:
-    """Write a checkpoint as an ONNX file and a CoreML package.
-
-    Parameters
-    ----------
-    weights : Path
-        A checkpoint that ``load_model`` reads and that tells its joints.
-    onnx_file, coreml_package : Path
-        Where to write; what is there is replaced.
-    image_size : (int, int)
-        Height and width of the input, multiples of 32; RTMPose has its own.
-    quantize : str
-        As for ``coreml.to_coreml``.
-    temperature : float, optional
-        Of the confidence; see ``metadata.ModelMetadata``.
+def kind_of(path: Path) -> str:
+    """Name, in ``model_kinds.KINDS``, of what a model file is: by its suffix, or by what a checkpoint says of itself.
 
     Raises
     ------
     BadInput
-        If the checkpoint is absent, damaged or of another kind, or ``quantize`` is not known.
+        If there is no such file, or none of these.
     """
-    model = load_model(weights)
-    module, _, optional = _kind(weights)
-    network, example = _import(weights, module, optional).export_module(weights, image_size)
-    onnx, coreml = (importlib.import_module(f"fosbury.export.{name}") for name in ("onnx", "coreml"))
-    head = "simcc" if model.needs_boxes else "yolo"
-    onnx.to_onnx(network, example, onnx_file, model.skeleton, model.licence, head, temperature)
-    coreml.to_coreml(network, example, coreml_package, model.skeleton, quantize, model.licence, head, temperature)
-
-
-def _kind(path: Path) -> tuple[str, str, Any]:
-    """Which class reads a model file: by its suffix, and of checkpoints by what they say of themselves."""
+    names = {suffix: name for name, kind in KINDS.items() for suffix in kind.suffixes}
     suffix = path.suffix.lower()
-    if suffix in EXPORTED:
-        return EXPORTED[suffix]
-    return RTMPOSE if suffix == ".pth" or _says_rtmpose(path) else YOLO
+    if suffix not in names:
+        raise BadInput(path, f"has the suffix '{path.suffix}'", f"give a model file ({', '.join(names)})")
+    if not path.exists():
+        raise BadInput(path, "is not there", "check the path, or build it with `dvc repro`")
+    if path.is_file():
+        check_file(path)
+    return (_named_backend(path) if suffix == OURS else None) or names[suffix]
 
 
-def _says_rtmpose(path: Path) -> bool:
-    from fosbury.inference.checkpoint import read_checkpoint
+def import_kind(name: str, where: str | Path) -> ModuleType:
+    """Import the module of a kind of model file.
+
+    Parameters
+    ----------
+    name : str
+        One of ``model_kinds.KINDS``.
+    where : str or Path
+        The file or key that asks for it, for messages.
+
+    Raises
+    ------
+    BadInput
+        If it needs a package that is not installed.
+    """
+    kind = KINDS[name]
+    try:
+        return importlib.import_module(kind.module)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in kind.packages:
+            raise
+        hint = f"install it with `make setup`, or `uv pip install '.[{name}]'`"
+        raise BadInput(where, f"needs the package {package}", hint) from error
+
+
+def _named_backend(path: Path) -> str | None:
+    """The backend that a checkpoint names; None where it names none, or cannot be read."""
+    from fosbury.inference.checkpoint import read_checkpoint  # imports torch, which an exported file does without
 
     try:
         about = read_checkpoint(path, "", device="meta").get("fosbury")
     except BadInput:  # the class that reads it says why
-        return False
-    return isinstance(about, dict) and about.get("kind") == "rtmpose"
-
-
-def _import(where: str | Path, module: str, optional: Any) -> ModuleType:
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if optional is None or package not in optional[0]:
-            raise
-        raise BadInput(where, f"needs the package {package}", f"install it with {optional[1]}") from error
+        return None
+    name = about.get("kind") if isinstance(about, dict) else None
+    return name if isinstance(name, str) and name in BACKENDS else None

@@ -34,8 +34,17 @@ def main() -> None:
     dataset = read_coco(TEST, params.pose_skeleton)
     weights = {"baseline": start, "finetuned": FINETUNED}
     look = params.evaluate
-    how = (dataset.skeleton, look.image_size, look.confidence, look.second_look, look.upright)
-    models = {name: load_model(path, *how) for name, path in weights.items()}
+    models = {
+        name: load_model(
+            path,
+            dataset.skeleton,
+            look.image_size,
+            look.confidence,
+            second_look=look.second_look,
+            upright=look.upright,
+        )
+        for name, path in weights.items()
+    }
     measured = measure(models, dataset, ROOT, params.data.stature_mm, params.evaluate.cap, boxes=model.boxes)
     before, after = measured["baseline"], measured["finetuned"]
     chosen_on = read_coco(VAL, params.pose_skeleton)

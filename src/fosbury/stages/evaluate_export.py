@@ -27,8 +27,12 @@ def main() -> None:
     dataset = read_coco(TEST, params.pose_skeleton)
     joints = list(read_json(EVALUATION)["finetuned"]["by_joint"])
     look = params.evaluate
-    how = (dataset.skeleton, None, look.confidence, look.second_look, look.upright)
-    models = {name: load_model(path, *how) for name, path in EXPORTED.items()}
+    models = {
+        name: load_model(
+            path, dataset.skeleton, None, look.confidence, second_look=look.second_look, upright=look.upright
+        )
+        for name, path in EXPORTED.items()
+    }
     stature, boxes = params.data.stature_mm, params.model.boxes
     measured = measure(models, dataset, ROOT, stature, params.evaluate.cap, joints, boxes=boxes)
     evaluations = {name: each.evaluation for name, each in measured.items()}

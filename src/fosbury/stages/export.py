@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from fosbury.backends import backend_of
 from fosbury.config import load_params
-from fosbury.inference.registry import export_model
+from fosbury.export.write import export_model
 from fosbury.report.table import read_json
 
 WEIGHTS = Path("models/finetuned/model.pt")
-ONNX = Path("models/exported/model.onnx")
-COREML = Path("models/exported/model.mlpackage")
+EXPORTED = (Path("models/exported/model.onnx"), Path("models/exported/model.mlpackage"))
 CALIBRATION = Path("metrics/calibration.json")
 
 
@@ -19,4 +20,5 @@ def main() -> None:
     export = load_params().export
     height, width = export.image_size
     temperature = read_json(CALIBRATION).get("temperature")
-    export_model(WEIGHTS, ONNX, COREML, (height, width), export.quantize, temperature)
+    module = backend_of(WEIGHTS).export_module(WEIGHTS, (height, width))
+    export_model(replace(module, metadata=replace(module.metadata, temperature=temperature)), EXPORTED, export.quantize)

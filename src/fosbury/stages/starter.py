@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import yaml
 
+from fosbury.backends import backend
 from fosbury.inference.predict import predict_dataset
-from fosbury.inference.registry import backend, load_model
+from fosbury.inference.registry import load_model
 from fosbury.metrics.evaluation import evaluate
 from fosbury.report.table import write_json
 from fosbury.skeleton import Skeleton
 from fosbury.synth.stills import write_stills, write_upright_clips
+from fosbury.training.job import TrainingJob
 from fosbury.training.recipe import Recipe
 
 
@@ -32,7 +34,7 @@ def main(folder: str = "models/starter") -> None:
 def train(home: Path, values: dict[str, Any], skeleton: Skeleton) -> Path:
     """Train one step after the other, each on pictures of its own."""
     finetune = backend(values["backend"]).finetune
-    weights = None
+    weights: Path | None = None
     for number, step in enumerate(values["steps"], start=1):
         recipe, seed, folder = Recipe(**step["train"]), values["seed"] + number, home / f".work/{number}"
         stills = write_stills(
@@ -46,17 +48,19 @@ def train(home: Path, values: dict[str, Any], skeleton: Skeleton) -> Path:
         )
         held = np.arange(len(stills)) >= step["stills"]
         last = number == len(values["steps"])
-        weights = finetune(
-            {"train": stills.where(~held), "val": stills.where(held)},
-            weights,
-            home / f"{values['architecture']}.pt" if last else folder / "model.pt",
-            home / f"curve{number}.csv",
-            folder,
-            recipe,
-            values["architecture"],
-            seed,
+        job = TrainingJob(
+            train=stills.where(~held),
+            val=stills.where(held),
             root=folder / "stills",
+            weights=weights,
+            architecture=values["architecture"],
+            recipe=recipe,
+            seed=seed,
+            out=home / f"{values['architecture']}.pt" if last else folder / "model.pt",
+            curve=home / f"curve{number}.csv",
+            work=folder,
         )
+        weights = finetune(job)
     return weights
 
 

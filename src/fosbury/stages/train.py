@@ -6,15 +6,18 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
+from fosbury.backends import backend
 from fosbury.config import load_params
 from fosbury.environment import write_environment
 from fosbury.formats.coco import read_coco
-from fosbury.inference.registry import backend, load_model
+from fosbury.inference.registry import load_model
 from fosbury.inference.weights import verify_checksum
 from fosbury.machine import chosen_bfloat16
 from fosbury.stages.running import outdate
+from fosbury.training.curve import chosen_epoch
+from fosbury.training.job import TrainingJob
 from fosbury.training.recipe import Recipe
-from fosbury.training.selection import chosen_epoch, validate
+from fosbury.training.selection import validate
 
 SPLITS = Path("data/dataset")
 OUTPUT = Path("models/finetuned/model.pt")
@@ -34,8 +37,18 @@ def main() -> None:
     recipe = Recipe(**{field.name: values[field.name] for field in fields(Recipe)})
     start = verify_checksum(model.weights, model.sha256, model.name, model.url)
     splits = {name: read_coco(SPLITS / f"{name}.json", params.pose_skeleton) for name in ("train", "val")}
-    finetune = backend(model.backend).finetune
-    finetune(splits, start, OUTPUT, CURVE, WORK, recipe, model.architecture, params.seed, ROOT)
+    job = TrainingJob(
+        **splits,
+        root=ROOT,
+        weights=start,
+        architecture=model.architecture,
+        recipe=recipe,
+        seed=params.seed,
+        out=OUTPUT,
+        curve=CURVE,
+        work=WORK,
+    )
+    backend(model.backend).finetune(job)
     figures = validate(load_model(OUTPUT), splits["val"], ROOT)
     text = json.dumps({**figures, "chosen_epoch": chosen_epoch(CURVE)}, indent=2)
     VALIDATION.write_text(f"{text}\n", encoding="utf-8")

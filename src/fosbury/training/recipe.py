@@ -1,15 +1,8 @@
-"""How to fine-tune: the settings that every backend understands, and the choices that all of them share."""
+"""How to fine-tune: the settings of the backends."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-
-from fosbury.media.files import sha256_of
-from fosbury.pose import Dataset
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -25,7 +18,7 @@ class Recipe:
     weight_decay, warmup_epochs : float
     freeze_batch_norm : bool
         Keep the running statistics of batch normalisation as the weights brought them.
-    reseat_batch_norm : bool
+    recompute_bn_stats : bool
         Before the first step give batch normalisation the statistics of the training pictures, without a change of
         what the network computes: for weights whose own statistics are far from the truth.
     pose_gain : float
@@ -39,10 +32,10 @@ class Recipe:
         Further augmentation, as Ultralytics names it.
     upright_crops : bool
         Show every labelled person once more an epoch, from nearer and turned upright: pictures of the kind that a
-        second look meets (``second_look.CropRefiner``).
+        second look meets (``refine.CropRefiner``).
     half_body : float
         Probability that a crop shows the upper or the lower half of a person only; for top-down models.
-    coarse_loss : float
+    aux_grid_loss : float
         Weight of a loss on the last feature map, beside the model's own; for RTMPose, and weights that are far from
         the pictures (0.01 leaves the plateau on which it starts).
     oversample_arch : int
@@ -59,7 +52,7 @@ class Recipe:
     weight_decay: float = 0.0005
     warmup_epochs: float = 0.5
     freeze_batch_norm: bool = False
-    reseat_batch_norm: bool = False
+    recompute_bn_stats: bool = False
     pose_gain: float = 12.0
     bfloat16: bool = False
     degrees: float = 180.0
@@ -73,70 +66,6 @@ class Recipe:
     erasing: float = 0.0
     upright_crops: bool = False
     half_body: float = 0.0
-    coarse_loss: float = 0.0
+    aux_grid_loss: float = 0.0
     oversample_arch: int = 1
     frozen_layers: int = 0
-
-
-def arch_repeats(dataset: Dataset, times: int) -> dict[str, int]:
-    """How often each frame is shown in an epoch.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    times : int
-        For frames of the arch; every other frame is shown once.
-
-    Returns
-    -------
-    dict of str to int
-        By ``file_name``.
-    """
-    return {frame.file_name: times if frame.phase == "arch" else 1 for frame in dataset.frames}
-
-
-def selection_frames(dataset: Dataset) -> Dataset:
-    """The frames whose pose error chooses the checkpoint: those of the arch, or all where there is none."""
-    arch = [frame.phase == "arch" for frame in dataset.frames]
-    return dataset.where(arch) if any(arch) else dataset
-
-
-def run_key(
-    recipe: Recipe,
-    seed: int,
-    architecture: str,
-    splits: Mapping[str, Dataset],
-    root: Path,
-    weights: Path | None,
-) -> str:
-    """Digest of everything that decides a training run, so that only the very same run is resumed.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    seed : int
-    architecture : str
-    splits : mapping of str to Dataset
-        Labels, phases and skeleton count, and the bytes of the pictures.
-    root : Path
-        Folder that file names are relative to.
-    weights : Path or None
-        Starting weights.
-
-    Returns
-    -------
-    str
-        Hexadecimal SHA-256.
-    """
-    skeletons = [splits[name].skeleton.to_mapping() for name in sorted(splits)]
-    digest = hashlib.sha256(json.dumps([asdict(recipe), seed, architecture, skeletons], sort_keys=True).encode())
-    for name in sorted(splits):
-        for frame in splits[name].frames:
-            about = [name, frame.file_name, frame.width, frame.height, frame.phase, frame.video, frame.stature_mm]
-            digest.update(json.dumps(about).encode())
-            digest.update(sha256_of(root / frame.file_name).encode())
-            for person in frame.people:
-                digest.update(person.keypoints.tobytes() + person.visibility.tobytes() + person.box.tobytes())
-    if weights is not None:
-        digest.update(sha256_of(weights).encode())
-    return digest.hexdigest()
