@@ -11,7 +11,7 @@ import numpy as np
 from fosbury.errors import BadInput
 from fosbury.inference.protocol import PoseModel
 from fosbury.media.image import read_image
-from fosbury.metrics.evaluation import evaluate, upright_figures
+from fosbury.metrics.selection import joint_errors
 from fosbury.pose import Dataset, Pose
 
 BATCH = 16  # pictures in memory at once
@@ -48,15 +48,15 @@ class Selection:
             If the error of none of them can be measured, or a picture cannot be read.
         """
         select = selection_frames(val)
-        if not len(evaluate(select, [[] for _ in select.frames], ap=False).joint):
+        if not len(joint_errors(select, [[] for _ in select.frames])):
             hint = "label both ends of a limb that the skeleton names under 'limbs'"
             raise BadInput("split 'val'", "has no one whose pose error can be measured", hint)
         return cls(select, [read_image(root / frame.file_name) for frame in select.frames])
 
     def score(self, predictions: Sequence[Sequence[Pose]]) -> dict[str, float]:
         """``val_error_mm``, the less the better, and ``val_pck10`` of predictions on these frames."""
-        scores = evaluate(self.dataset, predictions, ap=False).figures().to_json()
-        return {"val_error_mm": float(scores["error_mm"]), "val_pck10": float(scores["pck"]["0.1"])}
+        errors = joint_errors(self.dataset, predictions)
+        return {"val_error_mm": errors.mean_mm(), "val_pck10": errors.pck(0.1)}
 
 
 def is_best(history: Sequence[Mapping[str, float]]) -> bool:
@@ -94,14 +94,13 @@ def validate(model: PoseModel, val: Dataset, root: Path) -> dict[str, float | in
         boxes = [frame.boxes for frame in frames]
         images = [read_image(root / frame.file_name) for frame in frames]
         poses += model.predict(images, boxes if model.needs_boxes else None)
-    evaluation = evaluate(val, poses, ap=False)
-    arch = evaluation.figures(evaluation.phase == "arch").to_json()
-    upright, every = upright_figures(evaluation).to_json(), evaluation.figures().to_json()
+    errors = joint_errors(val, poses)
+    arch = errors.of("arch")
     figures = {
-        "val_arch_error_mm": arch["error_mm"],
-        "val_arch_pck10": arch["pck"]["0.1"],
-        "val_upright_error_mm": upright["error_mm"],
-        "val_all_error_mm": every["error_mm"],
-        "val_frames": every["frames"],
+        "val_arch_error_mm": arch.mean_mm(),
+        "val_arch_pck10": arch.pck(0.1),
+        "val_upright_error_mm": errors.of("approach", "takeoff").mean_mm(),
+        "val_all_error_mm": errors.mean_mm(),
+        "val_frames": errors.frames(),
     }
     return {name: figure for name, figure in figures.items() if figure is not None}
