@@ -19,12 +19,12 @@ from fosbury.formats.coco import write_coco
 from fosbury.formats.predictions import read_predictions, write_predictions
 from fosbury.metrics.evaluation import evaluate
 from fosbury.metrics.intervals import Difference, differences
-from fosbury.metrics.paired import Verdict, sentence, verdicts
+from fosbury.metrics.paired import Verdict, verdicts
 from fosbury.pose import PHASES, Dataset, Frame, Person, Pose
 from fosbury.report.compare import compare
 from fosbury.report.compare_page import markdown, page, terminal
 from fosbury.report.compare_sides import Run, Side, load_run, load_side
-from fosbury.report.table import verdict_cells
+from fosbury.report.verdict import sentence, verdict_cells
 
 CLIPS = 8
 ODD = "![x](http://example.org/a.png)<b>[red]|@you"
@@ -119,7 +119,7 @@ def found(verdict_list, name):
     return next(verdict for verdict in verdict_list if verdict.name == name)
 
 
-def test_a_better_arch_is_told_and_nothing_else_is(coco17):
+def test_a_better_arch_is_significant_and_nothing_else_is(coco17):
     data = dataset(coco17)
     arch = np.array([frame.phase == "arch" for frame in data.frames])
     before, after = (evaluate(data, off(data, shift), ap=False) for shift in (4.0, np.where(arch, 1.0, 4.0)))
@@ -161,7 +161,7 @@ def test_the_clips_asked_for_show_the_difference_four_times_in_five():
 def test_of_equal_models_no_number_of_frames_is_named():
     difference = Difference(mean=-3.0, low=-13.5, high=7.5, better=0.7, p=0.6, units=20, error=5.0)
     said = sentence(Verdict("by_phase", "arch", 100, 20, 60.0, 57.0, difference, 0.6))
-    assert said.startswith("not enough frames") and "no number of frames can be named" in said and "about" not in said
+    assert said.startswith("not significant") and "no number of frames can be named" in said and "about" not in said
 
 
 def test_what_no_result_of_so_few_clips_can_show_is_not_a_matter_of_frames(coco17):
@@ -171,18 +171,27 @@ def test_what_no_result_of_so_few_clips_can_show_is_not_a_matter_of_frames(coco1
     verdict = found(verdicts([before], [after]), "arch")
     assert verdict.difference.p == 2 / 2**5 and not verdict.significant
     said = sentence(verdict)
-    assert "cannot be told with 5 clips" in said and "fewer than 8 clips" in said and "not enough" not in said
-    assert verdict_cells(verdict)[-1] == "needs 8 clips"
+    assert verdict.difference.significant  # the interval alone leaves 0 out: words say why that is no evidence
+    assert "too few clips to test (5)" in said and "fewer than 8 clips" in said and "not enough" not in said
+    assert verdict_cells(verdict)[-2:] == ("-", "too few clips: 5, needs 8")
 
 
-def test_chance_is_not_told_and_more_frames_are_asked_for(coco17):
+def test_an_interval_that_leaves_0_out_agrees_with_a_verdict_that_does_not():
+    apart = Difference(mean=-10.0, low=-19.0, high=-1.0, better=0.98, p=0.03, units=20, error=4.5)
+    one, many = (Verdict("by_joint", "knee", 100, 20, 60.0, 50.0, apart, 0.03 * n, n) for n in (1, 17))
+    assert one.significant and verdict_cells(one)[-1] == "yes, better"
+    assert not many.significant and verdict_cells(many)[-1] == "no, after correction"
+    assert "leaves 0 out, but p is corrected for the 17 groups" in sentence(many)
+
+
+def test_chance_is_not_significant_and_more_frames_are_asked_for(coco17):
     data = dataset(coco17)
     clip = np.array([int(frame.video[4]) for frame in data.frames])
     before = evaluate(data, off(data, 4.0), ap=False)
     after = evaluate(data, off(data, np.where(clip % 2, 4.5, 3.6)), ap=False)
     verdict = verdicts([before], [after])[0]
     assert not verdict.significant
-    assert sentence(verdict).startswith("not enough frames to tell B from A")
+    assert sentence(verdict).startswith("not significant, B against A: ") and "not enough frames" in sentence(verdict)
 
 
 def test_one_clip_tells_nothing_of_another(coco17):

@@ -12,7 +12,6 @@ from fosbury.metrics.evaluation import Evaluation
 from fosbury.metrics.intervals import SURE, Difference, differences, holm, least_units, sums_by_unit
 
 POWER = 0.8  # with which the frames that are asked for would show the difference, if it is as large as it seems
-ANOTHER_SEED = "one run a side: another seed may change this"
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Verdict:
 
     @property
     def significant(self) -> bool:
-        """Whether the difference can be told from chance: interval and corrected test agree."""
+        """Whether the difference is more than chance: interval and corrected test agree."""
         return self.difference.significant and self.p_holm < SURE
 
     @property
@@ -77,7 +76,7 @@ class Verdict:
 
     @property
     def frames_needed(self) -> float:
-        """ModelMetadata how many frames ``units_needed`` clips have, if they are as long as those at hand."""
+        """Return about how many frames ``units_needed`` clips have, if they are as long as those at hand."""
         return self.units_needed * self.frames / max(self.units, 1)
 
 
@@ -129,53 +128,3 @@ def _same_joints(a: Evaluation, b: Evaluation) -> bool:
 
 def _raised(part: str, keys: Sequence[tuple[str, str]], found: Sequence[Difference]) -> np.ndarray:
     return holm([difference.p for key, difference in zip(keys, found, strict=True) if key[0] == part])
-
-
-def sentence(verdict: Verdict, a: str = "A", b: str = "B") -> str:
-    """What a person is to know of one verdict.
-
-    Parameters
-    ----------
-    verdict : Verdict
-    a, b : str
-        Names of the models.
-    """
-    difference, over = verdict.difference, f"{verdict.frames} frames of {verdict.units} clips"
-    if verdict.units < 2:
-        return f"{b} against {a}: one clip alone says nothing of another ({verdict.frames} frames)"
-    if verdict.several_runs:
-        these, lacking = f"over {difference.runs} runs", "frames or runs"
-        seed = f"{100 * difference.runs_share:.0f} % of the variance lies between runs"
-    else:
-        these, lacking, seed = "of these two trained models", "frames", ANOTHER_SEED
-    size = f"{difference.mean:+.1f} mm [{difference.low:+.1f}, {difference.high:+.1f}]"
-    sure = f"confidence that {b} is better {difference.better:.2f}, p {verdict.p_holm:.3g}, {over}"
-    if verdict.significant:
-        word = "better" if difference.mean < 0 else "worse"
-        return f"{these}, {b} is {word} than {a}: {size}; {sure}; {seed}"
-    if difference.mean == 0 and difference.error == 0:
-        return f"{these}, no difference between {b} and {a}: {over}; {seed}"
-    if verdict.too_few_units:
-        looked = f" with {verdict.tests} groups looked at" if verdict.tests > 1 else ""
-        least = f"no result of fewer than {least_units(verdict.tests)} clips can be significant{looked}"
-        return f"{b} against {a} cannot be told with {verdict.units} clips: {size}, {over}; {least}; {seed}"
-    return f"not enough {lacking} to tell {b} from {a}: {size}; {sure}; {seed}{_needed(verdict)}"
-
-
-def _needed(verdict: Verdict) -> str:
-    """What is to be said of how many frames would be enough."""
-    if verdict.several_runs:
-        return "; more runs and more clips would narrow it"
-    if np.isnan(verdict.units_needed):
-        return "; the difference is within its standard error, so that no number of frames can be named"
-    if verdict.units_needed <= verdict.units:
-        return ""
-    return (
-        f"; if the true difference is this large, about {_rounded_up(verdict.frames_needed)} frames of "
-        f"{_rounded_up(verdict.units_needed)} clips would show it with a power of {100 * POWER:.0f} %"
-    )
-
-
-def _rounded_up(count: float) -> str:
-    step = 10 ** max(0, int(np.log10(max(count, 1))) - 1)
-    return str(int(np.ceil(count / step) * step))

@@ -16,18 +16,20 @@ from rich.console import Console
 from rich.table import Table
 
 from fosbury.metrics.evaluation import UPRIGHT, Evaluation
-from fosbury.metrics.paired import Verdict, sentence
+from fosbury.metrics.paired import Verdict
 from fosbury.report.compare import Comparison
-from fosbury.report.table import VERDICT, kind_rows, rendered, verdict_cells
+from fosbury.report.table import kind_rows, rendered
+from fosbury.report.verdict import VERDICT, sentence, verdict_cells
 
 PARTS = {"by_phase": "phase", "by_tilt": "trunk tilt", "by_joint": "joint", "by_visibility": "visibility"}
 READ = (
-    "Errors are mm-equivalents; below 0, a difference means that the side is better than the first one. RotatedCrop "
+    "Errors are mm-equivalents; below 0, a difference means that the side is better than the first one. Square "
     "brackets: 95 % interval over clips, by Student's t: on the logarithm of an error, on the logit of a share, on a "
     "difference as it is. P(better): level of the one-sided interval that ends at 0; of two equal models it is 0.95 or "
     "more, or 0.05 or less, in one comparison of ten. p: of exchanging the two clip by clip, raised for the number of "
     "rows of a table (Holm): with n clips and k rows it cannot come below 2k / 2^n, and where that is 0.05 or more the "
-    "table says how many clips it takes. A row is told only where the interval leaves 0 out and p is below 0.05. ECE: "
+    "table says how many clips it takes, in place of p. A row is significant only where its interval leaves 0 out and "
+    "p is below 0.05; 'no, after correction': the interval, which is of its row alone, leaves 0 out, p is not. ECE: "
     "expected calibration error, how far the confidence in a joint is from the share of such joints that are right."
 )
 ONE_RUN = (

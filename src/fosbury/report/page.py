@@ -16,11 +16,12 @@ from typing import Any
 from PIL import Image
 
 from fosbury.metrics.evaluation import EVERY, Evaluation
-from fosbury.metrics.paired import sentence, verdicts
+from fosbury.metrics.paired import verdicts
 from fosbury.pose import Dataset, Pose
 from fosbury.report.charts import bars, lines
 from fosbury.report.montage import cells, choose_frames
-from fosbury.report.table import VERDICT, kind_rows, markdown_table, rendered, verdict_cells
+from fosbury.report.table import kind_rows, markdown_table, rendered
+from fosbury.report.verdict import VERDICT, sentence, verdict_cells
 
 WORST, TYPICAL = 9, 6  # frames in the slider
 QUALITY = 78

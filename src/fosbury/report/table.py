@@ -24,8 +24,6 @@ from fosbury.documents import parse_json
 from fosbury.errors import BadInput
 from fosbury.files import write_text
 from fosbury.metrics.agreement import JointAgreement
-from fosbury.metrics.intervals import least_units
-from fosbury.metrics.paired import Verdict
 from fosbury.metrics.taxonomy import MEANING
 
 EVERY = "all"
@@ -35,7 +33,6 @@ CSV_FIGURES = (
     *("missed", "swapped", "error_mm_low", "error_mm_high"),
 )
 PARTS = {"phase": "by_phase", "joint": "by_joint", "tilt": "by_tilt"}
-VERDICT = ("difference, mm", "P(better)", "p (Holm)", "told")
 
 
 def phase_rows(evaluations: Mapping[str, Mapping[str, Any]], ends: bool = True) -> tuple[list[str], list[list[str]]]:
@@ -123,18 +120,6 @@ def markdown_table(evaluations: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [head, ["---", *["---:"] * (len(head) - 1)]]
     lines += [[f"**{cell}**" for cell in row] if row[0] == "arch" else row for row in rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def verdict_cells(verdict: Verdict) -> tuple[str, ...]:
-    """What stands under ``VERDICT`` for one group of joints."""
-    difference = verdict.difference
-    if verdict.units < 2:
-        return (f"{difference.mean:+.1f}", "-", "-", "one clip")
-    size = f"{difference.mean:+.1f} [{difference.low:+.1f}, {difference.high:+.1f}]"
-    told = ("better" if difference.mean < 0 else "worse") if verdict.significant else "no"
-    if verdict.too_few_units:
-        told = f"needs {least_units(verdict.tests)} clips"
-    return (size, f"{difference.better:.2f}", f"{verdict.p_holm:.3g}", told)
 
 
 def kind_rows(kinds: Sequence[Mapping[str, Mapping[str, float]]]) -> list[tuple[str, ...]]:
