@@ -8,8 +8,9 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from fosbury.documents import MAX_DEPTH, MAX_VALUES, MAX_YAML, parse_json, parse_yaml, read_yaml
+from fosbury.documents import MAX_DEPTH, MAX_VALUES, MAX_YAML, parse_json, parse_yaml, read_json, read_yaml
 from fosbury.errors import BadInput
+from fosbury.files import write_csv, write_json
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
@@ -113,3 +114,27 @@ def test_json_with_any_sound_text_is_read():
     value = {"é": ["\U0001f600", "\\ud800", None, 1.5, {"a": []}]}
     for ascii_only in (True, False):
         assert parse_json(json.dumps(value, ensure_ascii=ascii_only).encode("utf-8-sig"), "a", "m") == value
+
+
+def test_json_files_come_back_and_faults_are_said(tmp_path):
+    value = {"b": 1.0, "a": [None, "é"]}
+    write_json(tmp_path / "metrics" / "evaluation.json", value)
+    written = (tmp_path / "metrics" / "evaluation.json").read_bytes()
+    assert written == b'{\n  "b": 1.0,\n  "a": [\n    null,\n    "\xc3\xa9"\n  ]\n}\n', (
+        "stages do not depend on files.py"
+    )
+    assert read_json(tmp_path / "metrics" / "evaluation.json") == value
+    assert [path.name for path in (tmp_path / "metrics").iterdir()] == ["evaluation.json"]
+    with pytest.raises(BadInput, match=r"export\.json: is missing"):
+        read_json(tmp_path / "export.json")
+    (tmp_path / "broken.json").write_text("{")
+    with pytest.raises(BadInput, match="is not JSON"):
+        read_json(tmp_path / "broken.json")
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "nan.json", [float("nan")])
+    assert not (tmp_path / "nan.json").exists()
+
+
+def test_csv_is_written_whole_with_line_feeds_and_empty_cells(tmp_path):
+    write_csv(tmp_path / "a" / "b.csv", [["x", "y"], [1, None], ["a,b", 0.5]])
+    assert (tmp_path / "a" / "b.csv").read_bytes() == b'x,y\n1,\n"a,b",0.5\n', "stages do not depend on files.py"

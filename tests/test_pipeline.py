@@ -57,7 +57,7 @@ def test_one_command_makes_everything(pipeline):
         files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
         assert files, output
         assert all(file.stat().st_size for file in files), output
-    assert first.rstrip().count("\narch") == 2, "the tables of evaluate and of report"
+    assert first.rstrip().count("\narch") == 1, "the table of report"
     assert "finetuned" in first
     assert "onnx" in first
     assert "up to date" in pipeline.run("dvc", "status")

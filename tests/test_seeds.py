@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from fosbury.errors import BadInput
+from fosbury.files import write_json
 from fosbury.formats.predictions import Predictions
 from fosbury.metrics.evaluation import Evaluation, evaluate
 from fosbury.pose import Dataset, Frame, Person, Pose
 from fosbury.report.compare_sides import Run
 from fosbury.report.compare_training import Training
 from fosbury.report.seeds import recorded_spread, seed_spread, settings_digest, to_json
-from fosbury.report.table import table_page, write_json
+from fosbury.report.table import table_page
 
 SETTINGS = {"seed": 0, "conf_digest": "a", "data.stature_mm": 1000, "evaluate.cap": 0.5, "train.lr0": 0.1}
 

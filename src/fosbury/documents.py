@@ -184,3 +184,25 @@ def parse_json(content: bytes, where: str | Path, hint: str) -> Any:
         except UnicodeEncodeError:
             raise BadInput(where, "holds half of a character (a lone surrogate)", hint) from None
     return value
+
+
+def read_json(path: str | Path, hint: str = "run 'dvc repro' to make it") -> Any:
+    """Read a JSON file that a stage wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+    hint : str
+        What a message says to do about a file that is missing.
+
+    Raises
+    ------
+    BadInput
+        If the file is missing or is not JSON.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise BadInput(path, "is missing", hint) from None
+    return parse_json(content, path, "delete it and run 'dvc repro' to make it again")

@@ -83,9 +83,9 @@ def seeds(
     Example: `for s in 1 2 3 4; do dvc exp run --temp -n seed$s -S seed=$s evaluate; done`, then
     `fosbury seeds workspace seed1 seed2 seed3 seed4 --json metrics/seeds.json`
     """
+    from fosbury.files import write_json
     from fosbury.report.compare_sides import load_run
     from fosbury.report.seeds import seed_spread, to_json
-    from fosbury.report.table import write_json
 
     check_output(json_path, "--json")
     spread = seed_spread([load_run(each) for each in revisions])
@@ -111,10 +111,11 @@ def crossval(
     """
     from rich.console import Console
 
+    from fosbury.files import write_json
     from fosbury.report.compare_sides import load_run
     from fosbury.report.crossval import cross_validation, fold_runs
     from fosbury.report.efficiency import experiments
-    from fosbury.report.table import markdown_table, terminal_table, write_json
+    from fosbury.report.table import markdown_table, terminal_table
 
     check_output(json_path, "--json")
     names = runs or fold_runs(experiments())

@@ -59,8 +59,9 @@ def evaluate(
     from rich.console import Console
 
     from fosbury.config import default_skeleton, named_skeleton
+    from fosbury.files import write_json
     from fosbury.inference.labelled_set import evaluate_on_set
-    from fosbury.report.table import terminal_table, write_json
+    from fosbury.report.table import terminal_table
 
     check_output(json_path, "--json")
     if upright and second_look is None:
@@ -102,9 +103,10 @@ def agreement(
     from rich.console import Console
 
     from fosbury.config import named_skeleton
+    from fosbury.files import write_json
     from fosbury.formats.coco import read_coco
-    from fosbury.metrics.agreement import agreement
-    from fosbury.report.table import agreement_json, agreement_table, write_json
+    from fosbury.metrics.agreement import agreement, to_json
+    from fosbury.report.table import agreement_table
 
     check_output(json_path, "--json")
     joints = named_skeleton(skeleton)
@@ -115,4 +117,4 @@ def agreement(
     for note in notes:
         typer.echo(f"note: {note}")
     if json_path is not None:
-        write_json(json_path, agreement_json(found, notes))
+        write_json(json_path, to_json(found, notes))

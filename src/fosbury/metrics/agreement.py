@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -112,6 +113,12 @@ def agreement(a: Dataset, b: Dataset, stature_mm: float) -> tuple[list[JointAgre
     units = len(np.unique(number[rows]))
     few = [f"intervals are over {units} clips, which are few: {WIDTH}"] if 1 < units < FEW else []
     return found, _left_out(a, b, paired, known) + few
+
+
+def to_json(joints: Sequence[JointAgreement], notes: Sequence[str]) -> dict[str, Any]:
+    """Return what ``fosbury agreement --json`` writes: a figure without meaning is null."""
+    rows = [{name: None if value != value else value for name, value in asdict(each).items()} for each in joints]
+    return {"joints": rows, "notes": list(notes)}
 
 
 def _left_out(a: Dataset, b: Dataset, paired: np.ndarray, known: np.ndarray) -> list[str]:

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from fosbury.documents import read_json
 from fosbury.errors import BadInput
 from fosbury.metrics.evaluation import UPRIGHT, evaluate
 from fosbury.report.compare_sides import Run
-from fosbury.report.table import read_json
 
 VARYING = ("seed", "conf_digest")
 

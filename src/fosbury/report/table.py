@@ -1,4 +1,4 @@
-"""Tables of models side by side: in the terminal, as Markdown, as CSV for plots.
+"""Tables of models side by side: in the terminal and as Markdown.
 
 They are made from what ``Evaluation.to_json`` gives, so that a stage can draw them from the files of earlier
 stages.
@@ -6,13 +6,8 @@ stages.
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,19 +15,11 @@ from markdown_it import MarkdownIt
 from rich import box
 from rich.table import Table
 
-from fosbury.documents import parse_json
-from fosbury.errors import BadInput
-from fosbury.files import write_text
 from fosbury.metrics.agreement import JointAgreement
 from fosbury.metrics.taxonomy import MEANING
 
 EVERY = "all"
 UNAIDED = "unaided"
-CSV_FIGURES = (
-    *("frames", "joints", "error_mm", "error_px", "error_trunk", "pck05", "pck10", "pck20"),
-    *("missed", "swapped", "error_mm_low", "error_mm_high"),
-)
-PARTS = {"phase": "by_phase", "joint": "by_joint", "tilt": "by_tilt"}
 
 
 def phase_rows(evaluations: Mapping[str, Mapping[str, Any]], ends: bool = True) -> tuple[list[str], list[list[str]]]:
@@ -162,74 +149,8 @@ def agreement_table(joints: Sequence[JointAgreement]) -> Table:
     return table
 
 
-def agreement_json(joints: Sequence[JointAgreement], notes: Sequence[str]) -> dict[str, Any]:
-    """Return what ``fosbury agreement --json`` writes."""
-    rows = [{name: None if value != value else value for name, value in asdict(each).items()} for each in joints]
-    return {"joints": rows, "notes": list(notes)}
-
-
 def _number(value: float, digits: int) -> str:
     return "-" if np.isnan(value) else f"{value:.{digits}f}"
-
-
-def csv_text(evaluations: Mapping[str, Mapping[str, Any]], part: str) -> str:
-    """Figures of every model in one long table, for plots.
-
-    Parameters
-    ----------
-    evaluations : mapping of str to mapping
-        Name of the model -> ``Evaluation.to_json()``.
-    part : {"phase", "joint", "tilt"}
-        What a row stands for.
-
-    Returns
-    -------
-    str
-        CSV with the columns ``part``, ``model`` and the figures; a figure without meaning is empty.
-    """
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([part, "model", *CSV_FIGURES])
-    for model, evaluation in evaluations.items():
-        for name, figures in evaluation[PARTS[part]].items():
-            pck = figures["pck"]
-            low, high = figures["ci"]["error_mm"] or (None, None)
-            flat = {
-                **figures,
-                "error_mm_low": low,
-                "error_mm_high": high,
-                "pck05": pck["0.05"],
-                "pck10": pck["0.1"],
-                "pck20": pck["0.2"],
-            }
-            writer.writerow([name, model, *(flat[column] for column in CSV_FIGURES)])
-    return buffer.getvalue()
-
-
-def write_csvs(folder: Path, evaluations: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write ``by_phase.csv``, ``by_joint.csv`` and ``by_tilt.csv`` into a folder."""
-    for part in PARTS:
-        write_text(folder / f"by_{part}.csv", csv_text(evaluations, part))
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON, in the order given, that reads well in a diff."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def read_json(path: Path) -> Any:
-    """Read JSON.
-
-    Raises
-    ------
-    BadInput
-        If the file is missing or is not JSON.
-    """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise BadInput(path, "is missing", "run 'dvc repro' to make it") from None
-    return parse_json(content, path, "delete it and run 'dvc repro' to make it again")
 
 
 def table_page(evaluations: Mapping[str, Mapping[str, Any]], seeds: str | None = None) -> str:

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
 from fosbury.config import load_params
 from fosbury.environment import write_environment
+from fosbury.files import write_json
 from fosbury.formats.coco import read_coco
 from fosbury.formats.predictions import write_predictions
 from fosbury.inference.predict import measure
 from fosbury.inference.registry import load_model
 from fosbury.inference.weights import verify_checksum
 from fosbury.metrics.evaluation import calibration, headline
-from fosbury.report.montage import choose_frames, montage, write_montage
-from fosbury.report.table import terminal_table, write_csvs, write_json
+from fosbury.metrics.tables import write_csvs
 from fosbury.stages.running import outdate
 
 VAL = Path("data/dataset/val.json")
 TEST = Path("data/dataset/test.json")
 FINETUNED = Path("models/finetuned/model.pt")
 METRICS = Path("metrics")
-MONTAGE = Path("reports/montage.jpg")
 ROOT = Path()
 
 
 def main() -> None:
-    """Measure both models and write metrics/, the CSVs for plots, the predictions and the montage."""
+    """Measure both models and write metrics/, the CSVs for plots and the predictions."""
     params = load_params()
     model = params.model
     start = verify_checksum(model.weights, model.sha256, model.name, model.url)
@@ -50,14 +47,10 @@ def main() -> None:
     chosen_on = read_coco(VAL, params.pose_skeleton)
     val = measure({"val": models["finetuned"]}, chosen_on, ROOT, params.data.stature_mm, look.cap, boxes=model.boxes)
     write_json(METRICS / "calibration.json", calibration(val["val"].evaluation, after.evaluation))
-    choices = choose_frames(dataset, after.evaluation)
-    picture = montage(dataset, ROOT, (before.evaluation, before.poses), (after.evaluation, after.poses), choices)
     evaluations = {name: each.evaluation.to_json() for name, each in measured.items()}
     write_json(METRICS / "summary.json", headline(before.evaluation, after.evaluation))
     write_json(METRICS / "evaluation.json", evaluations)
     write_csvs(METRICS, evaluations)
     write_predictions(METRICS / "predictions.npz", dataset, {name: each.poses for name, each in measured.items()})
-    write_montage(MONTAGE, picture)
     write_environment(METRICS / "evaluation_environment.json")
     outdate(METRICS / "export.json")
-    Console().print(terminal_table(evaluations))

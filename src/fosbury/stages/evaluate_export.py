@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from fosbury.config import load_params
+from fosbury.documents import read_json
+from fosbury.files import write_json
 from fosbury.formats.coco import read_coco
 from fosbury.formats.predictions import write_predictions
 from fosbury.inference.predict import measure
 from fosbury.inference.registry import load_model
 from fosbury.metrics.evaluation import exported_headline
-from fosbury.report.table import read_json, write_json
 
 TEST = Path("data/dataset/test.json")
 EXPORTED = {"onnx": Path("models/exported/model.onnx"), "coreml": Path("models/exported/model.mlpackage")}

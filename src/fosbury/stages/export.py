@@ -7,8 +7,8 @@ from pathlib import Path
 
 from fosbury.backends import backend_of
 from fosbury.config import load_params
+from fosbury.documents import read_json
 from fosbury.export.write import export_model
-from fosbury.report.table import read_json
 
 WEIGHTS = Path("models/finetuned/model.pt")
 EXPORTED = (Path("models/exported/model.onnx"), Path("models/exported/model.mlpackage"))

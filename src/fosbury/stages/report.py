@@ -1,5 +1,5 @@
-"""Stage report: the table of the baseline, the fine-tuned and the exported model by phase, and the page about the
-run."""
+"""Stage report: the table of the baseline, the fine-tuned and the exported model by phase, the montage, and the page
+about the run."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import numpy as np
 from rich.console import Console
 
 from fosbury.config import flat, load_params, read_values
+from fosbury.documents import read_json
 from fosbury.errors import BadInput
 from fosbury.files import write_text
 from fosbury.formats.coco import read_coco
 from fosbury.formats.predictions import read_predictions
 from fosbury.metrics.evaluation import evaluate, unaided_score
+from fosbury.report.montage import choose_frames, montage, write_montage
 from fosbury.report.page import Run, page
 from fosbury.report.seeds import recorded_spread
-from fosbury.report.table import read_json, table_page, terminal_table
+from fosbury.report.table import table_page, terminal_table
 from fosbury.skeleton import normalise
 
 EVALUATIONS = (Path("metrics/evaluation.json"), Path("metrics/export_evaluation.json"))
@@ -26,12 +28,12 @@ CURVE, DATA = Path("metrics/train.csv"), Path("reports/dataset.md")
 FILES = (*(f"data/dataset/{part}.json" for part in ("train", "val", "test")), "models/finetuned/model.pt")
 EXPORTED = ("models/exported/model.onnx", "models/exported/model.mlpackage")
 SEEDS = Path("metrics/seeds.json")
-TABLE, PAGE = Path("reports/table.md"), Path("reports/index.html")
+TABLE, PAGE, MONTAGE = Path("reports/table.md"), Path("reports/index.html"), Path("reports/montage.jpg")
 ROOT = Path()
 
 
 def main() -> None:
-    """Print the table; write reports/table.md and reports/index.html."""
+    """Print the table; write reports/table.md, reports/montage.jpg and reports/index.html."""
     params = load_params()
     evaluations = {name: each for path in EVALUATIONS for name, each in read_json(path).items()}
     spread = recorded_spread(SEEDS, flat(read_values()))
@@ -46,6 +48,8 @@ def main() -> None:
     poses = {name: own for each in read for name, own in each.models.items()}
     how = (params.data.stature_mm, params.evaluate.cap, known, False, unaided_score(params.model.boxes))
     measured = {name: evaluate(test, own, *how) for name, own in poses.items()}
+    before, after = ((measured[name], poses[name]) for name in ("baseline", "finetuned"))
+    write_montage(MONTAGE, montage(test, ROOT, before, after, choose_frames(test, measured["finetuned"])))
     notes = tuple(dict.fromkeys(note for each in evaluations.values() for note in each["notes"]))
     files = {name: Path(name) for name in (*FILES, *EXPORTED)}
     curve, data = (path.read_text(encoding="utf-8") for path in (CURVE, DATA))

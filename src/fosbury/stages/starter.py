@@ -12,10 +12,10 @@ import numpy as np
 import yaml
 
 from fosbury.backends import backend
+from fosbury.files import write_json
 from fosbury.inference.predict import predict_dataset
 from fosbury.inference.registry import load_model
 from fosbury.metrics.evaluation import evaluate
-from fosbury.report.table import write_json
 from fosbury.skeleton import Skeleton
 from fosbury.synth.stills import write_stills, write_upright_clips
 from fosbury.training.job import TrainingJob
