@@ -168,7 +168,7 @@ def test_the_experiments_with_folds_are_found():
 
 
 def test_the_documented_numbers_of_clips_are_those_of_the_code():
-    text = (ROOT / "docs/evaluating.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/compare.md").read_text(encoding="utf-8")
     share = config.parse_params(config.compose(["experiment=clips"], ROOT)).split.test
     one, phases = least_units(1), least_units(len(PHASES))
     assert (one, phases) == (6, 8) and "six test clips" in text and "eight test clips" in text

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.pipeline
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 KILL_EPOCHS = 3
-DOCUMENTED = (ROOT / "docs/evaluating.md").read_text(encoding="utf-8").splitlines()
+DOCUMENTED = (ROOT / "docs/compare.md").read_text(encoding="utf-8").splitlines()
 
 
 def outputs() -> list[str]:

@@ -107,7 +107,7 @@ def crossval(
 ) -> None:
     """Sum up a grouped cross-validation: before against after on all clips, each tested once. No model is run.
 
-    Example: `fosbury crossval fold0 fold1 fold2 fold3 fold4`, after the runs of docs/evaluating.md
+    Example: `fosbury crossval fold0 fold1 fold2 fold3 fold4`, after the runs of docs/compare.md
     """
     from rich.console import Console
 

@@ -109,7 +109,7 @@ def fold_runs(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         if row.get("Experiment") and row.get("State") not in UNDONE and isinstance(row.get(FOLDS), int | float)
     ]
     if not found:
-        hint = "run each fold (docs/evaluating.md), or name the runs"
+        hint = "run each fold (docs/compare.md), or name the runs"
         raise BadInput("experiments", "of split=grouped_cv are not there", hint)
     return sorted(found)
 
