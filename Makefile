@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint bench
+.PHONY: help setup repro test lint docs bench
 
 # Stage commands say `python`: that is the environment's.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -16,6 +16,7 @@ help:
 	@echo "make repro   install if needed, then dvc repro, then the table before against after"
 	@echo "make test    install if needed, then the tests (make test TESTS='tests/test_cli.py -v' for some)"
 	@echo "make lint    install if needed, then ruff and the check of params.yaml"
+	@echo "make docs    install if needed, then the pages of docs/ as site/index.html; a broken link fails"
 	@echo "make bench   install if needed, then the benchmarks in bench/"
 
 setup: $(INSTALLED)
@@ -65,6 +66,10 @@ lint: $(INSTALLED)
 	@ruff check .
 	@ruff format --check .
 	@fosbury config check
+
+docs: $(INSTALLED)
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	@echo "site/index.html"
 
 bench: $(INSTALLED)
 	@set -e; for script in bench/*.py; do echo "== $$script"; python "$$script"; done

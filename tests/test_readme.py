@@ -16,8 +16,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 RESULTS = (ROOT / "docs/results.md").read_text(encoding="utf-8")
 
 
-def quoted_rows() -> dict[str, list[str]]:
-    block = README.split("<!-- table: metrics/by_phase.csv -->")[1].split("<!-- end of table -->")[0]
+def quoted_rows(page: str) -> dict[str, list[str]]:
+    block = page.split("<!-- table: metrics/by_phase.csv -->")[1].split("<!-- end of table -->")[0]
     lines = [[cell.strip(" *") for cell in line.strip("|\n ").split("|")] for line in block.strip().splitlines()]
     return {line[0]: line[1:] for line in lines[2:]}
 
@@ -31,8 +31,9 @@ def error_of(row: dict[str, str]) -> str:
     return f"{float(row['error_mm']):.1f} [{float(row['error_mm_low']):.0f}, {float(row['error_mm_high']):.0f}]"
 
 
-def test_the_table_is_the_one_that_was_measured():
-    rows, figures = quoted_rows(), measured()
+@pytest.mark.parametrize("page", [README, RESULTS], ids=["README", "results"])
+def test_the_table_is_the_one_that_was_measured(page):
+    rows, figures = quoted_rows(page), measured()
     assert set(rows) == {phase for phase, _ in figures}
     for phase, (frames, before, after, pck_before, pck_after) in rows.items():
         baseline, finetuned = figures[phase, "baseline"], figures[phase, "finetuned"]
@@ -50,12 +51,22 @@ def measured_json(name: str) -> dict[str, float]:
 
 def test_figures_beside_the_table_are_the_measured_ones():
     summary, export = measured_json("metrics/summary.json"), measured_json("metrics/export.json")
-    text = " ".join(README.split())
+    validation, calibration = measured_json("metrics/validation.json"), measured_json("metrics/calibration.json")
+    for page in (README, RESULTS):
+        text = " ".join(page.split())
+        assert f"ONNX file {export['arch_error_mm_onnx']:.1f} mm" in text
+        assert f"CoreML package {export['arch_error_mm_coreml']:.1f} mm" in text
     before, after = summary["arch_error_mm_unaided_baseline"], summary["arch_error_mm_unaided"]
     assert f"the arch error is {before:.1f} mm before and {after:.1f} mm after" in text
-    assert f"ONNX file {export['arch_error_mm_onnx']:.1f} mm" in text
-    assert f"CoreML package {export['arch_error_mm_coreml']:.1f} mm" in text
     assert f"{summary['oks_ap_baseline']:.3f} before, {summary['oks_ap']:.3f} after" in text
+    chosen = f"(epoch {validation['chosen_epoch']}) has {validation['val_arch_error_mm']:.2f} mm in the arch"
+    assert chosen in text
+    raw, scaled = calibration["arch_ece"], calibration["arch_ece_cooled"]
+    assert f"{raw:.3f}, with the temperature fitted on the validation clips {scaled:.3f}" in text
+
+
+def test_the_readme_is_read_aloud_in_five_minutes():
+    assert len(README.split()) <= 700
 
 
 def test_the_spread_of_seeds_is_the_recorded_one():

@@ -310,7 +310,7 @@ def test_make_names_its_targets():
         pytest.skip("make is not installed")
     quiet = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
     text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True, env=quiet).stdout
-    for target in ("setup", "repro", "test", "lint", "bench"):
+    for target in ("setup", "repro", "test", "lint", "docs", "bench"):
         assert f"make {target}" in text
         subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, check=True, env=quiet)
 
