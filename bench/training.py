@@ -10,7 +10,6 @@ import argparse
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -24,9 +23,9 @@ from fosbury.config import named_skeleton
 from fosbury.formats.yolo import write_yolo
 from fosbury.machine import default_device, default_threads
 from fosbury.pose import Dataset
+from fosbury.recipe import Recipe
 from fosbury.synth.stills import write_stills
 from fosbury.training.job import TrainingJob
-from fosbury.training.recipe import Recipe
 
 ARCHITECTURE = "yolo11n-pose"
 SEED = 0
@@ -69,7 +68,7 @@ def plain(splits: dict[str, Dataset], root: Path, folder: Path, recipe: Recipe) 
         weight_decay=recipe.weight_decay,
         warmup_epochs=recipe.warmup_epochs,
         warmup_bias_lr=0.0,
-        pose=recipe.pose_gain,
+        pose=recipe.yolo.pose_gain,
         degrees=recipe.degrees,
         translate=recipe.translate,
         scale=recipe.scale,
@@ -78,9 +77,8 @@ def plain(splits: dict[str, Dataset], root: Path, folder: Path, recipe: Recipe) 
         hsv_h=recipe.hsv_h,
         hsv_s=recipe.hsv_s,
         hsv_v=recipe.hsv_v,
-        mosaic=recipe.mosaic,
+        mosaic=recipe.yolo.mosaic,
         close_mosaic=0,
-        erasing=recipe.erasing,
         patience=recipe.epochs,
         amp=False,
         cache="ram",
@@ -118,7 +116,7 @@ def main() -> None:
                 "ultralytics": lambda: plain(splits, folder / "stills", folder / "plain", recipe),
             }
 
-        alternate(ways(replace(recipe, epochs=1)), 1, warm_up=False)
+        alternate(ways(recipe.model_copy(update={"epochs": 1})), 1, warm_up=False)
         seconds = alternate(ways(recipe), asked.repeats, warm_up=False)
     title = f"Training: {asked.epochs} epochs of {asked.pictures} pictures at {asked.image_size} px"
     report(title, seconds, "ultralytics", asked.epochs * asked.pictures, "picture")

@@ -14,7 +14,6 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +28,9 @@ from mmengine.runner import Runner
 from fosbury.config import named_skeleton
 from fosbury.machine import default_threads
 from fosbury.pose import Dataset
+from fosbury.recipe import Recipe
 from fosbury.synth.stills import write_stills
 from fosbury.training.job import TrainingJob
-from fosbury.training.recipe import Recipe
 
 ARCHITECTURE = "rtmpose-t"
 SEED = 0
@@ -166,7 +165,7 @@ def main() -> None:
                 "mmpose": lambda: plain(folder / "labels.json", folder / "stills", folder / "plain", recipe),
             }
 
-        alternate(ways(replace(recipe, epochs=1)), 1, warm_up=False)
+        alternate(ways(recipe.model_copy(update={"epochs": 1})), 1, warm_up=False)
         seconds = alternate(ways(recipe), asked.repeats, warm_up=False)
     title = f"Training of {ARCHITECTURE}: {asked.epochs} epochs of {asked.pictures} pictures"
     report(title, seconds, "mmpose", asked.epochs * asked.pictures, "picture")

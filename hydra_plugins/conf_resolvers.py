@@ -79,6 +79,13 @@ def _inherited(path: Path) -> list[str]:
     return [entry for entry in defaults or () if isinstance(entry, str)]
 
 
+def _below(known: Any, key: str) -> list[str]:
+    """Where a key is in the sections of a mapping, such as ``yolo.mosaic`` for ``mosaic``."""
+    if not isinstance(known, Mapping):
+        return []
+    return [f"{section}.{key}" for section, values in known.items() if isinstance(values, Mapping) and key in values]
+
+
 def suggesting(apply: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
     """Wrap how Hydra applies overrides, so that an unknown key is answered with those that it may stand for.
 
@@ -93,6 +100,7 @@ def suggesting(apply: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
             section, _, key = unknown[1].rpartition(".") if unknown else ("", "", "")
             known = OmegaConf.select(cfg, section) if section else cfg
             near = difflib.get_close_matches(key, map(str, known), n=2) if isinstance(known, Mapping) else []
+            near = near or _below(known, key)
             if not near:
                 raise
             meant = " or ".join(f"{section}.{each}".lstrip(".") for each in near)

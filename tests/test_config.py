@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,11 @@ from scratch import Scratch
 
 from fosbury import config
 from fosbury.errors import BadInput, BadInputs
-from fosbury.training.recipe import Recipe
+from fosbury.model_kinds import BACKENDS
+from fosbury.recipe import Recipe, Section
 
 ROOT = Path(__file__).parents[1]
-OPTIONS = [(group, name) for group in config.GROUPS for name in config.options(group, ROOT)]
+OPTIONS = [(group, name) for group in config.GROUPS for name in config.options(group, ROOT) if name != "base"]
 EXPERIMENTS = config.options("experiment", ROOT)
 PRIVATE = "# @package _global_\ndefaults:\n  - label_efficiency\n  - _self_\nexperiment: private\nseed: 7\n"
 
@@ -130,7 +130,7 @@ def test_weights_that_can_be_fetched_can_be_verified(name):
         (f"train.epochs={10**15}", "train.epochs", str(10**15), "less than or equal to 10000"),
         ("train.batch=5000", "train.batch", "5000", "less than or equal to 4096"),
         ("data.every=10000000", "data.every", "10000000", "less than or equal to 1000000"),
-        ("train.pose_gain=1e300", "train.pose_gain", "1e+300", "less than or equal to 1000000"),
+        ("train.yolo.pose_gain=1e300", "train.yolo.pose_gain", "1e+300", "less than or equal to 1000000"),
         ("train.oversample_arch=99999", "train.oversample_arch", "99999", "less than or equal to 1000"),
         ("model.weights=/etc/passwd", "model.weights", "'/etc/passwd'", "inside the repository"),
         ("model.sha256=abc", "model.sha256", "'abc'", "match pattern"),
@@ -363,7 +363,7 @@ def test_versions_are_those_of_the_lock_and_params_of_another_lock_are_stale(rep
 @pytest.mark.parametrize("wrong", ["another", None, ""])
 def test_a_file_of_conf_carries_its_own_name(repository, group, wrong):
     key = "experiment" if group == "experiment" else "name"
-    first = config.options(group, repository)[0]
+    first = next(name for name in config.options(group, repository) if name != "base")
     text = (repository / f"conf/{group}/{first}.yaml").read_text(encoding="utf-8")
     path = repository / f"conf/{group}/gym17.yaml"
     path.write_text(text, encoding="utf-8")
@@ -419,8 +419,37 @@ def test_a_broken_params_file_is_answered_with_the_mend(tmp_path, text, words):
         config.load_params(path)
 
 
-def test_the_recipe_of_a_backend_has_a_parameter_for_each_setting():
-    assert set(config.Train.model_fields) - {"name"} == {field.name for field in fields(Recipe)}
+def test_every_recipe_begins_with_the_defaults_of_the_class():
+    base = config.read_values(ROOT / "conf/train/base.yaml")
+    chosen = {"epochs": 1, "batch": 1, "image_size": 32, "lr0": 1.0}
+    assert base | {"name": "", **chosen} == Recipe(**chosen).model_dump()
+    assert list(base) == list(Recipe.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problems"),
+    [
+        (["train.rtmpose.half_body=0.3"], ["train.rtmpose.half_body is 0.3, which yolo would ignore: set it to 0.0"]),
+        (
+            ["model=rtmpose_t", "train.yolo.pose_gain=1.0", "train.yolo.mosaic=0.5"],
+            ["train.yolo.pose_gain is 1.0, which rtmpose would ignore", "train.yolo.mosaic is 0.5", "set it to 12.0"],
+        ),
+    ],
+)
+def test_a_value_that_the_backend_would_ignore_is_refused(overrides, problems):
+    with pytest.raises(BadInputs) as caught:
+        composed(*overrides)
+    assert all(problem in str(caught.value) for problem in problems), str(caught.value)
+
+
+def test_sections_of_a_recipe_are_named_as_their_backends():
+    sections = {key for key, field in Recipe.model_fields.items() if isinstance(field.default, Section)}
+    assert sections <= set(BACKENDS)
+
+
+def test_a_recipe_alone_is_not_complete():
+    with pytest.raises(BadInput, match=r"train.epochs, train.image_size must be set"):
+        composed("train=base")
 
 
 def test_outside_a_repository_there_is_one_sentence(tmp_path):

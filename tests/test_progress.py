@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +10,11 @@ import pytest
 from fosbury import machine
 from fosbury.backends import rtmpose, yolo
 from fosbury.machine import chosen_bfloat16, computes_bfloat16
+from fosbury.recipe import Recipe
 from fosbury.synth.stills import write_stills
 from fosbury.training import progress
 from fosbury.training.job import TrainingJob
 from fosbury.training.progress import Progress, duration
-from fosbury.training.recipe import Recipe
 from fosbury.training.run import warn_of_bfloat16
 
 
@@ -110,7 +109,7 @@ def test_bfloat16_is_used_and_warned_of_by_what_the_processor_has(monkeypatch, c
         assert chosen_bfloat16(True) is True and chosen_bfloat16(False) is False
         warn_of_bfloat16(recipe, "cpu")
         assert capsys.readouterr().err == ""
-        warn_of_bfloat16(replace(recipe, bfloat16=True), "cpu")
+        warn_of_bfloat16(recipe.model_copy(update={"bfloat16": True}), "cpu")
         assert ("no instructions for it" in capsys.readouterr().err) is not able
 
 

@@ -23,7 +23,7 @@ PACKAGE = ROOT / "src" / "fosbury"
 # The floors of the house, lowest first: a room imports only from floors below it (and from itself).
 FLOORS = (
     ("errors", "files", "documents", "model_kinds"),
-    ("skeleton", "media", "machine", "environment"),
+    ("skeleton", "media", "machine", "environment", "recipe"),
     ("pose", "config"),
     ("formats", "dataset", "metrics"),
     ("training", "inference"),
@@ -58,7 +58,7 @@ CONFINED = {
 NOT_A_DEPENDENCY = {
     *("config.py", "documents.py", "errors.py", "files.py", "formats/recognise.py", "stages/running.py"),
     *("inference/registry.py", "inference/weights.py", "machine.py", "inference/protocol.py"),
-    *("backends/__init__.py", "model_kinds.py"),  # where things are
+    *("backends/__init__.py", "model_kinds.py", "recipe.py"),  # where things are, and what values may be
     "environment.py",  # a record beside the results
 }
 # What a stage reaches by name: `inference/registry.py` imports a backend when it is asked for.

@@ -25,12 +25,16 @@ from fosbury.inference.registry import load_model
 from fosbury.media.image import read_image, write_image
 from fosbury.metrics.evaluation import evaluate
 from fosbury.pose import Dataset, Frame, Person
+from fosbury.recipe import Recipe, RtmposeRecipe, YoloRecipe
 from fosbury.synth.stills import write_stills
 from fosbury.training.job import TrainingJob
-from fosbury.training.recipe import Recipe
 from fosbury.training.selection import is_best
 
-RECIPE = Recipe(epochs=3, batch=6, image_size=256, lr0=1e-3, erasing=0.5, half_body=0.3)
+RECIPE = Recipe(epochs=3, batch=6, image_size=256, lr0=1e-3, rtmpose=RtmposeRecipe(erasing=0.5, half_body=0.3))
+
+
+def changed(recipe: Recipe, **values) -> Recipe:
+    return recipe.model_copy(update=values)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +117,7 @@ def learned(stills, tmp_path_factory) -> Path:
     """Weights that know four pictures by heart, so that the answer depends on the picture."""
     folder, (dataset, _) = tmp_path_factory.mktemp("learned"), stills
     plain = {"degrees": 0, "fliplr": 0, "scale": 0.0, "translate": 0.0}
-    recipe = Recipe(epochs=30, batch=4, image_size=256, lr0=2e-3, aux_grid_loss=0.01, **plain)
+    recipe = Recipe(epochs=30, batch=4, image_size=256, lr0=2e-3, rtmpose=RtmposeRecipe(aux_grid_loss=0.01), **plain)
     known = dataset.where([index < 4 for index in range(len(dataset))])
     return train(stills, folder, train=known, val=known, recipe=recipe, seed=0)
 
@@ -172,7 +176,9 @@ COLOURS = np.array([(60 + 60 * (joint % 3), 60 + 60 * (joint // 3 % 3), 120 * (j
 
 def test_targets_lie_on_the_joints_whatever_the_augmentation(dotted):
     dataset, root = dotted
-    recipe = replace(RECIPE, oversample_arch=40, degrees=180, half_body=0.5, erasing=0, hsv_h=0, hsv_s=0, hsv_v=0)
+    recipe = changed(
+        RECIPE, oversample_arch=40, degrees=180, rtmpose=RtmposeRecipe(half_body=0.5), hsv_h=0, hsv_s=0, hsv_v=0
+    )
     codec = dict(rtmpose.Config.fromfile(rtmpose.CONFIGS / rtmpose.ARCHITECTURES["rtmpose-t"]).codec)
     crops = rtmpose._Crops(dataset, root, recipe, codec, seed=0)
     flip, mirrored, hits = dataset.skeleton.flip_index, 0, 0
@@ -194,7 +200,7 @@ def test_targets_lie_on_the_joints_whatever_the_augmentation(dotted):
 
 
 def test_the_rate_rises_then_falls_to_its_last_share():
-    recipe = replace(RECIPE, epochs=10, lr0=0.01, lrf=0.1, warmup_epochs=1.0)
+    recipe = changed(RECIPE, epochs=10, lr0=0.01, lrf=0.1, warmup_epochs=1.0)
     rates = [rtmpose._rate(recipe, epoch) for epoch in np.linspace(0, 10, 101)]
     assert rates[0] < 1e-4 and np.argmax(rates) == 10
     assert rates[-1] == pytest.approx(0.001)
@@ -216,8 +222,8 @@ def test_a_split_without_labels_is_refused(stills, tmp_path):
 
 @pytest.mark.parametrize("key", ["mosaic", "frozen_layers"])
 def test_what_only_yolo_has_is_refused(stills, tmp_path, key):
-    with pytest.raises(BadInput, match=key):
-        train(stills, tmp_path, recipe=replace(RECIPE, **{key: 1}))
+    with pytest.raises(BadInput, match=rf"train\.yolo\.{key}: is 1.*rtmpose would ignore; set it to 0"):
+        train(stills, tmp_path, recipe=changed(RECIPE, yolo=YoloRecipe(**{key: 1})))
 
 
 def test_an_unknown_architecture_and_another_network_are_refused(trained, skeletons):

@@ -20,10 +20,10 @@ from ultralytics.utils.loss import v8PoseLoss
 from fosbury.backends import yolo
 from fosbury.errors import BadInput
 from fosbury.inference.registry import load_model
+from fosbury.recipe import Recipe
 from fosbury.skeleton import Skeleton
 from fosbury.synth.stills import write_stills
 from fosbury.training.job import TrainingJob
-from fosbury.training.recipe import Recipe
 
 MARK = Path("ran")
 

@@ -20,15 +20,19 @@ from fosbury.inference.predict import predict_dataset
 from fosbury.media.image import read_image, write_image
 from fosbury.metrics.evaluation import evaluate
 from fosbury.pose import Dataset
+from fosbury.recipe import Recipe, RtmposeRecipe, YoloRecipe
 from fosbury.skeleton import Skeleton
 from fosbury.synth.stills import write_stills
 from fosbury.training.job import TrainingJob
-from fosbury.training.recipe import Recipe
 from fosbury.training.resume import run_key
 from fosbury.training.sampling import arch_repeats
 from fosbury.training.selection import selection_frames
 
 RECIPE = Recipe(epochs=3, batch=6, image_size=64, lr0=1e-3)
+
+
+def changed(recipe: Recipe, **values) -> Recipe:
+    return recipe.model_copy(update=values)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +116,7 @@ def train_and_die(stills, folder: Path, recipe: Recipe, after: int) -> None:
 
 def test_a_run_killed_after_any_epoch_resumes_to_the_same_bytes(stills, tmp_path, epochs):
     """Four batches an epoch: another order of the pictures gives another curve."""
-    recipe = replace(RECIPE, batch=3, image_size=32)
+    recipe = changed(RECIPE, batch=3, image_size=32)
     whole = sha256(train(stills, tmp_path / "whole", recipe=recipe))
     for after in (0, 1):
         killed = tmp_path / f"killed{after}"
@@ -126,7 +130,7 @@ def test_a_run_killed_after_any_epoch_resumes_to_the_same_bytes(stills, tmp_path
 def test_a_run_killed_after_the_end_of_mosaic_resumes_to_the_same_bytes(stills, tmp_path, monkeypatch):
     """Where mosaic ends, here after two of four epochs, the order of the pictures is drawn anew."""
     monkeypatch.setattr(yolo, "MOSAIC_ENDS", 2)
-    recipe = replace(RECIPE, epochs=4, batch=3, image_size=32, mosaic=1.0)
+    recipe = changed(RECIPE, epochs=4, batch=3, image_size=32, yolo=YoloRecipe(mosaic=1.0))
     whole = sha256(train(stills, tmp_path / "whole", recipe=recipe))
     train_and_die(stills, tmp_path / "killed", recipe, after=2)
     assert sha256(train(stills, tmp_path / "killed", recipe=recipe)) == whole
@@ -134,7 +138,7 @@ def test_a_run_killed_after_the_end_of_mosaic_resumes_to_the_same_bytes(stills, 
 
 
 def change_recipe(dataset, root):
-    return dataset, replace(RECIPE, lr0=2e-3)
+    return dataset, changed(RECIPE, lr0=2e-3)
 
 
 def change_phase(dataset, root):
@@ -176,7 +180,7 @@ def test_the_checkpoint_is_the_epoch_with_the_least_pose_error(stills, trained):
 
 
 def test_narrow_training_gives_a_plain_checkpoint_near_the_wide_one(stills, trained, tmp_path):
-    narrow = train(stills, tmp_path, recipe=replace(RECIPE, bfloat16=True))
+    narrow = train(stills, tmp_path, recipe=changed(RECIPE, bfloat16=True))
     module, _ = yolo.load_module(narrow)
     assert type(module) is yolo.YoloModule
     assert sha256(narrow) != sha256(trained)
@@ -208,7 +212,7 @@ def test_a_custom_skeleton_starts_from_other_joints(stills, trained, tmp_path, s
             people.append(replace(person, keypoints=points, visibility=seen))
         frames.append(replace(frame, people=tuple(people)))
     mapped = Dataset(legs, tuple(frames))
-    weights = train((mapped, root), tmp_path, weights=trained, recipe=replace(RECIPE, epochs=1), seed=0)
+    weights = train((mapped, root), tmp_path, weights=trained, recipe=changed(RECIPE, epochs=1), seed=0)
     model = yolo.YoloPose(weights)
     assert model.skeleton.joints == legs.joints
     assert all(
@@ -228,7 +232,7 @@ def test_arch_frames_are_shown_more_often_and_choose_the_checkpoint(stills):
 
 
 def test_upright_crops_are_shown_beside_the_pictures(stills, trained, tmp_path):
-    model = train(stills, tmp_path, recipe=replace(RECIPE, upright_crops=True, epochs=1))
+    model = train(stills, tmp_path, recipe=changed(RECIPE, upright_crops=True, epochs=1))
     shown = (tmp_path / "work" / "data" / "train.txt").read_text().split()
     assert len(shown) == len(set(shown)) == 24
     assert len(curve(tmp_path)) == 1
@@ -239,6 +243,12 @@ def test_an_empty_split_is_refused(stills, tmp_path):
     dataset, _ = stills
     with pytest.raises(BadInput, match="val"):
         train(stills, tmp_path, val=dataset.where([False] * len(dataset)))
+
+
+def test_what_only_rtmpose_has_is_refused(stills, tmp_path):
+    recipe = changed(RECIPE, rtmpose=RtmposeRecipe(half_body=0.5))
+    with pytest.raises(BadInput, match=r"train\.rtmpose\.half_body: is 0.5, which yolo would ignore; set it to 0.0"):
+        train(stills, tmp_path, recipe=recipe)
 
 
 class Evil:

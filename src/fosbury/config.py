@@ -16,11 +16,13 @@ from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from fosbury.documents import read_yaml
 from fosbury.errors import BadInput, BadInputs
 from fosbury.files import write_text
+from fosbury.model_kinds import BACKENDS
+from fosbury.recipe import Positive, Recipe, Section, Share, Side
 from fosbury.skeleton import Skeleton, normalise
 
 GROUPS = ("data", "split", "skeleton", "model", "train", "evaluate", "export")
@@ -28,9 +30,9 @@ PARAMS = "params.yaml"
 COMPOSE = "run `fosbury config compose`"
 
 
-def _multiple_of_32(value: int) -> int:
-    if value % 32:
-        raise ValueError("should be a multiple of 32")
+def _known_backend(value: str) -> str:
+    if value not in BACKENDS:
+        raise ValueError(f"should be {' or '.join(map(repr, BACKENDS))}")
     return value
 
 
@@ -41,21 +43,13 @@ def _inside(value: str) -> str:
     return value
 
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0, le=1e6)]
-NotNegative = Annotated[float, Field(ge=0, le=1e6)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
-Side = Annotated[int, Field(ge=32, le=4096), AfterValidator(_multiple_of_32)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 RepositoryPath = Annotated[str, AfterValidator(_inside)]
 Part = Literal["train", "val", "test"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Data(_Section):
+class Data(Section):
     """Which labelled frames: ``source`` is a folder of sets, ``sets`` those that are taken (None: all)."""
 
     name: str
@@ -67,7 +61,7 @@ class Data(_Section):
     label_noise_mm: Positive | None
 
 
-class Split(_Section):
+class Split(Section):
     """Shares of the frames, and what goes to a part whatever the shares; ``folds`` is None for one split."""
 
     name: str
@@ -109,14 +103,14 @@ class Split(_Section):
         return {"train": self.train * rest, "val": self.val * rest, "test": 1 / self.folds}
 
 
-class Model(_Section):
+class Model(Section):
     """The network and the weights it starts from; ``url`` and ``sha256`` where they can be fetched on request.
 
     ``boxes`` says where models look when they are measured: in the whole picture (None), or as ``boxes.SOURCES`` tell.
     """
 
     name: str
-    backend: Literal["yolo", "rtmpose"]
+    backend: Annotated[str, AfterValidator(_known_backend)]
     boxes: Literal["labels", "search", "track"] | None
     architecture: str
     weights: RepositoryPath
@@ -125,38 +119,7 @@ class Model(_Section):
     licence: str
 
 
-class Train(_Section):
-    """The recipe of the fine-tuning; conf/train/demo.yaml says what each value does."""
-
-    name: str
-    epochs: Annotated[int, Field(ge=1, le=10_000)]
-    batch: Annotated[int, Field(ge=1, le=4096)]
-    image_size: Side
-    lr0: Annotated[float, Field(gt=0, le=1)]
-    lrf: Annotated[float, Field(gt=0, le=1)]
-    weight_decay: NotNegative
-    warmup_epochs: NotNegative
-    freeze_batch_norm: bool
-    recompute_bn_stats: bool
-    frozen_layers: Annotated[int, Field(ge=0, le=1000)]
-    pose_gain: Positive
-    bfloat16: bool | Literal["auto"]
-    degrees: Annotated[float, Field(ge=0, le=180)]
-    translate: Share
-    scale: Annotated[float, Field(ge=0, lt=1)]
-    fliplr: Share
-    hsv_h: Share
-    hsv_s: Share
-    hsv_v: Share
-    mosaic: Share
-    erasing: Annotated[float, Field(ge=0, lt=1)]
-    upright_crops: bool
-    half_body: Share
-    aux_grid_loss: NotNegative
-    oversample_arch: Annotated[int, Field(ge=1, le=1000)]
-
-
-class Evaluate(_Section):
+class Evaluate(Section):
     """How models are measured: the same for all that are compared."""
 
     name: str
@@ -173,7 +136,7 @@ class Evaluate(_Section):
         return self
 
 
-class Export(_Section):
+class Export(Section):
     """Input of the exported files (height, width) and the CoreML package's weights."""
 
     name: str
@@ -181,7 +144,7 @@ class Export(_Section):
     quantize: Literal["int8", "fp16", "none"]
 
 
-class Params(_Section):
+class Params(Section):
     """Everything in params.yaml.
 
     ``skeleton`` is the mapping of conf/skeleton; :attr:`pose_skeleton` is the :class:`~fosbury.skeleton.Skeleton` made
@@ -196,18 +159,33 @@ class Params(_Section):
     split: Split
     skeleton: dict[str, Any]
     model: Model
-    train: Train
+    train: Recipe
     evaluate: Evaluate
     export: Export
 
     @model_validator(mode="after")
     def _boxes_suit_the_model(self) -> Params:
-        if self.model.backend == "rtmpose" and self.model.boxes is None:
-            raise ValueError("model.boxes should be labels, search or track: RTMPose looks only where a box says so")
-        if self.model.backend == "yolo" and self.model.boxes in ("search", "track"):
-            raise ValueError("model.boxes should be null for YOLO, which finds people by itself")
-        if self.model.backend == "yolo" and self.model.boxes is not None and self.evaluate.second_look is None:
-            raise ValueError("model.boxes should be null for YOLO, or evaluate.second_look be set, to 1.5 for instance")
+        name, boxes = self.model.backend, self.model.boxes
+        if BACKENDS[name].needs_boxes:
+            if boxes is None:
+                reason = f"{name} takes one person at a time, in a box"
+                raise ValueError(f"model.boxes should be labels, search or track: {reason}")
+            return self
+        if boxes in ("search", "track"):
+            raise ValueError(f"model.boxes should be null for {name}, which finds people by itself")
+        if boxes is not None and self.evaluate.second_look is None:
+            hint = "or evaluate.second_look be set, to 1.5 for instance"
+            raise ValueError(f"model.boxes should be null for {name}, {hint}")
+        return self
+
+    @model_validator(mode="after")
+    def _backend_uses_the_recipe(self) -> Params:
+        problems = [
+            f"train.{key} is {value!r}, which {self.model.backend} would ignore: set it to {default!r}"
+            for key, (value, default) in self.train.ignored_by(self.model.backend).items()
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
     @cached_property

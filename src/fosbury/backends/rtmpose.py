@@ -32,13 +32,13 @@ from fosbury.inference.metadata import MOST_JOINTS, ExportModule, ModelMetadata,
 from fosbury.machine import default_threads, usable_device
 from fosbury.media.image import read_image
 from fosbury.pose import Dataset, Pose
+from fosbury.recipe import Recipe
 from fosbury.skeleton import Skeleton, normalise
 from fosbury.training.batch_norm import recompute_bn_stats
 from fosbury.training.checkpoint import write_checkpoint
 from fosbury.training.job import TrainingJob
 from fosbury.training.progress import Progress
-from fosbury.training.recipe import Recipe
-from fosbury.training.run import TrainingRun, check_job
+from fosbury.training.run import TrainingRun, checked
 from fosbury.training.sampling import arch_repeats
 
 
@@ -295,7 +295,7 @@ def _augmentation(recipe: Recipe, codec: Mapping[str, Any], halves: bool) -> Com
         [
             {"type": "GetBBoxCenterScale", "padding": PADDING},
             {"type": "RandomFlip", "direction": "horizontal", "prob": float(recipe.fliplr)},
-            *([{"type": "RandomHalfBody", "prob": recipe.half_body}] if halves else []),
+            *([{"type": "RandomHalfBody", "prob": recipe.rtmpose.half_body}] if halves else []),
             {
                 "type": "RandomBBoxTransform",
                 "shift_factor": recipe.translate,
@@ -310,7 +310,7 @@ def _augmentation(recipe: Recipe, codec: Mapping[str, Any], halves: bool) -> Com
                 "saturation_delta": round(60 * recipe.hsv_s),
                 "value_delta": round(75 * recipe.hsv_v),
             },
-            _Occlusion(recipe.erasing),
+            _Occlusion(recipe.rtmpose.erasing),
             {"type": "GenerateTarget", "encoder": codec},
         ]
     )
@@ -393,15 +393,12 @@ def _rate(recipe: Recipe, epoch: float) -> float:
 def finetune(job: TrainingJob) -> Path:
     """Fine-tune RTMPose, or train it from scratch, on the labelled boxes; see ``backends.Backend``.
 
-    ``image_size`` and ``pose_gain`` of the recipe have no meaning here: the input is 256 x 192, and there is one loss.
-    ``translate`` is a share of the crop, for three crops in ten. From scratch, or from weights of pictures of another
-    kind, it needs ``aux_grid_loss``.
+    The input is 256 x 192, whatever the recipe's ``image_size``. ``translate`` is a share of the crop, for three crops
+    in ten. From scratch, or from weights of pictures of another kind, it needs ``aux_grid_loss``.
     """
-    recipe, skeleton, device = job.recipe, job.train.skeleton, usable_device()
-    check_job(job, device)
-    for key in ("mosaic", "frozen_layers"):
-        if getattr(recipe, key):
-            raise BadInput(f"train.{key}", f"is {getattr(recipe, key)}, which RTMPose has not", "set it to 0")
+    device = usable_device()
+    job = checked(job, KIND, device)
+    recipe, skeleton = job.recipe, job.train.skeleton
     torch.manual_seed(job.seed)
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     torch.set_num_threads(default_threads())
@@ -488,8 +485,8 @@ def _epoch(
             answer = forward(pictures)
         answer = answer.float()
         loss = criterion((answer[..., :across], answer[..., across:]), (along_x, along_y), labelled)
-        if recipe.aux_grid_loss:
-            loss = loss + recipe.aux_grid_loss * _aux_grid_loss(cells[-1].float(), along_x, along_y, labelled)
+        if recipe.rtmpose.aux_grid_loss:
+            loss = loss + recipe.rtmpose.aux_grid_loss * _aux_grid_loss(cells[-1].float(), along_x, along_y, labelled)
         cells.clear()
         optimizer.zero_grad()
         loss.backward()

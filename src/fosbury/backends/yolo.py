@@ -47,10 +47,11 @@ from fosbury.skeleton import Skeleton
 from fosbury.training.batch_norm import recompute_bn_stats
 from fosbury.training.checkpoint import write_checkpoint
 from fosbury.training.job import TrainingJob
-from fosbury.training.run import TrainingRun, check_job
+from fosbury.training.run import TrainingRun, checked
 from fosbury.training.sampling import arch_repeats
 
 LICENCE = "AGPL-3.0"
+KIND = "yolo"
 PACKAGE = Path(ultralytics.__file__).parent
 # Folder, family and scale of the description in Ultralytics' package, and channels of the first layer.
 ARCHITECTURES = {
@@ -374,10 +375,9 @@ class _Trainer(PoseTrainer):
 
 def finetune(job: TrainingJob) -> Path:
     """Fine-tune YOLO-pose, or train it from scratch; see ``backends.Backend``."""
-    recipe, skeleton, device = job.recipe, job.train.skeleton, usable_device()
-    check_job(job, device)
-    if recipe.half_body:
-        raise BadInput("train.half_body", f"is {recipe.half_body}, which only RTMPose has", "set it to 0")
+    device = usable_device()
+    job = checked(job, KIND, device)
+    recipe, skeleton = job.recipe, job.train.skeleton
     start = load_module(job.weights)[0] if job.weights is not None else None
     SETTINGS.update({name: False for name, value in SETTINGS.items() if isinstance(value, bool)})
     run = TrainingRun(job)
@@ -398,7 +398,7 @@ def finetune(job: TrainingJob) -> Path:
             "weight_decay": recipe.weight_decay,
             "warmup_epochs": recipe.warmup_epochs,
             "warmup_bias_lr": 0.0,
-            "pose": recipe.pose_gain,
+            "pose": recipe.yolo.pose_gain,
             "degrees": recipe.degrees,
             "translate": recipe.translate,
             "scale": recipe.scale,
@@ -407,10 +407,9 @@ def finetune(job: TrainingJob) -> Path:
             "hsv_h": recipe.hsv_h,
             "hsv_s": recipe.hsv_s,
             "hsv_v": recipe.hsv_v,
-            "mosaic": recipe.mosaic,
-            "close_mosaic": max(1, recipe.epochs // MOSAIC_ENDS) if recipe.mosaic else 0,
-            "erasing": recipe.erasing,
-            "freeze": recipe.frozen_layers or None,
+            "mosaic": recipe.yolo.mosaic,
+            "close_mosaic": max(1, recipe.epochs // MOSAIC_ENDS) if recipe.yolo.mosaic else 0,
+            "freeze": recipe.yolo.frozen_layers or None,
             "patience": recipe.epochs,
             "amp": False,
             "cache": "ram",

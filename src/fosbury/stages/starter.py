@@ -16,10 +16,10 @@ from fosbury.files import write_json
 from fosbury.inference.predict import predict_dataset
 from fosbury.inference.registry import load_model
 from fosbury.metrics.evaluation import evaluate
+from fosbury.recipe import Recipe
 from fosbury.skeleton import Skeleton
 from fosbury.synth.stills import write_stills, write_upright_clips
 from fosbury.training.job import TrainingJob
-from fosbury.training.recipe import Recipe
 
 
 def main(folder: str = "models/starter") -> None:

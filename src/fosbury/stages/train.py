@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from pathlib import Path
 
 from fosbury.backends import backend
@@ -12,11 +11,9 @@ from fosbury.environment import write_environment
 from fosbury.formats.coco import read_coco
 from fosbury.inference.registry import load_model
 from fosbury.inference.weights import verify_checksum
-from fosbury.machine import chosen_bfloat16
 from fosbury.stages.running import outdate
 from fosbury.training.curve import chosen_epoch
 from fosbury.training.job import TrainingJob
-from fosbury.training.recipe import Recipe
 from fosbury.training.selection import validate
 
 SPLITS = Path("data/dataset")
@@ -32,9 +29,7 @@ ROOT = Path()
 def main() -> None:
     """Write models/finetuned/model.pt, metrics/train.csv, metrics/validation.json and metrics/environment.json."""
     params = load_params()
-    model, values = params.model, params.train.model_dump()
-    values["bfloat16"] = chosen_bfloat16(values["bfloat16"])
-    recipe = Recipe(**{field.name: values[field.name] for field in fields(Recipe)})
+    model = params.model
     start = verify_checksum(model.weights, model.sha256, model.name, model.url)
     splits = {name: read_coco(SPLITS / f"{name}.json", params.pose_skeleton) for name in ("train", "val")}
     job = TrainingJob(
@@ -42,7 +37,7 @@ def main() -> None:
         root=ROOT,
         weights=start,
         architecture=model.architecture,
-        recipe=recipe,
+        recipe=params.train,
         seed=params.seed,
         out=OUTPUT,
         curve=CURVE,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fosbury.pose import Dataset
-from fosbury.training.recipe import Recipe
+from fosbury.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

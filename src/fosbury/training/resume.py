@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ def run_key(job: TrainingJob) -> str:
     """
     parts = {"train": job.train, "val": job.val}
     skeletons = [part.skeleton.to_mapping() for part in parts.values()]
-    settings = [asdict(job.recipe), job.seed, job.architecture, skeletons]
+    settings = [job.recipe.model_dump(exclude={"name"}), job.seed, job.architecture, skeletons]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for name, part in parts.items():
         for frame in part.frames:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from fosbury.errors import BadInput, WorkFailed
-from fosbury.machine import computes_bfloat16
+from fosbury.machine import chosen_bfloat16, computes_bfloat16
 from fosbury.pose import Pose
+from fosbury.recipe import Recipe
 from fosbury.training.curve import write_curve
 from fosbury.training.job import TrainingJob
 from fosbury.training.progress import Progress
-from fosbury.training.recipe import Recipe
 from fosbury.training.resume import read_state, run_key, save_state
 from fosbury.training.sampling import shown_frames
 from fosbury.training.selection import Selection, is_best
@@ -22,24 +23,35 @@ from fosbury.training.selection import Selection, is_best
 Weights = Mapping[str, torch.Tensor]
 
 
-def check_job(job: TrainingJob, device: str) -> None:
-    """Refuse what cannot be trained, and warn of what would be slow.
+def checked(job: TrainingJob, backend: str, device: str) -> TrainingJob:
+    """Refuse what cannot be trained, warn of what would be slow, and settle what is left to the machine.
 
     Parameters
     ----------
     job : TrainingJob
+    backend : str
+        Name of the backend that trains it.
     device : str
         As ``machine.usable_device`` gives it.
+
+    Returns
+    -------
+    TrainingJob
+        Its recipe says whether to train in bfloat16.
 
     Raises
     ------
     BadInput
-        If a split is empty.
+        If a split is empty, or the recipe sets what only another backend uses.
     """
     for name, part in (("train", job.train), ("val", job.val)):
         if not len(part):
             raise BadInput(f"split '{name}'", "has no frames", "label more clips or change split ratios")
-    warn_of_bfloat16(job.recipe, device)
+    for key, (value, default) in job.recipe.ignored_by(backend).items():
+        raise BadInput(f"train.{key}", f"is {value!r}, which {backend} would ignore", f"set it to {default!r}")
+    recipe = job.recipe.model_copy(update={"bfloat16": chosen_bfloat16(job.recipe.bfloat16)})
+    warn_of_bfloat16(recipe, device)
+    return replace(job, recipe=recipe)
 
 
 def warn_of_bfloat16(recipe: Recipe, device: str) -> None:
