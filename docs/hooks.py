@@ -1,4 +1,4 @@
-"""What MkDocs does with links that leave docs/: pictures come along, links to other files of the repository become text.
+"""Links that leave docs/: pictures come along, links to other files of the repository become text.
 
 On a forge the same links lead to the files.
 """
