@@ -77,8 +77,8 @@ def test_the_search_finds_who_is_there(x, y):
 def test_a_box_leaves_out_joints_that_the_model_does_not_see():
     points = np.array([[10.0, 10.0], [30.0, 50.0], [20.0, 30.0], [400.0, 5.0]])
     pose = Pose(points, np.array([0.8, 0.7, 0.9, 0.05]), np.zeros(4), 0.6)
-    assert box_of(pose, room=0.0).tolist() == [10, 10, 30, 50]
-    assert box_of(pose, room=0.1).tolist() == [8, 6, 32, 54]
+    assert box_of(pose, margin=0.0).tolist() == [10, 10, 30, 50]
+    assert box_of(pose, margin=0.1).tolist() == [8, 6, 32, 54]
 
 
 def frame(video: str | None, number: int) -> Frame:

@@ -42,7 +42,7 @@ def test_pixels_go_where_points_go():
     picture = np.zeros((300, 400, 3), np.uint8)
     picture[100:104, 200:204] = 255
     crop = Crop.around(np.array([150.0, 60.0, 260.0, 190.0]), SIZE)
-    rows, columns = np.nonzero(crop.cut(picture)[..., 0] > 127)
+    rows, columns = np.nonzero(crop.warp(picture)[..., 0] > 127)
     assert np.abs([columns.mean(), rows.mean()] - crop.points(np.array([202.0, 102.0]))).max() < 0.3
 
 
@@ -54,7 +54,7 @@ def test_geometry_is_mmposes(box):
     theirs = Compose(steps)({"img": picture, "bbox": (box - 0.5)[None].astype(np.float32), "keypoints": points - 0.5})
     crop = Crop.around(box, SIZE)
     assert np.allclose(crop.points(points[0]), theirs["transformed_keypoints"][0], rtol=1e-4, atol=2e-3)
-    assert np.abs(crop.cut(picture).astype(int) - theirs["img"]).mean() < 0.5
+    assert np.abs(crop.warp(picture).astype(int) - theirs["img"]).mean() < 0.5
 
 
 def test_decoding_is_mmposes():
@@ -91,7 +91,7 @@ def test_each_box_gets_its_pose_in_pixels_of_its_picture(batch):
     pictures = [np.zeros((200, 300, 3), np.uint8) for _ in range(3)]
     pictures[0][50, 60], pictures[0][150, 250], pictures[2][20, 30] = 255, 255, 255
     boxes = [np.array([[40, 20, 90, 90], [230, 120, 290, 190]]), np.zeros((0, 4)), np.array([[10.0, 5, 55, 66]])]
-    poses = predict_crops(pictures, boxes, bright, SIZE, batch)
+    poses = predict_crops(pictures, boxes, bright, SIZE, batch=batch)
     assert [len(each) for each in poses] == [2, 0, 1]
     for pose, truth in zip([*poses[0], *poses[2]], [(60.5, 50.5), (250.5, 150.5), (30.5, 20.5)], strict=True):
         assert np.abs(pose.keypoints[0] - truth).max() < 0.6

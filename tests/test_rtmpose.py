@@ -88,11 +88,11 @@ def test_the_same_run_gives_the_same_bytes_and_another_seed_others(stills, train
 def test_a_killed_run_resumes_to_the_same_bytes(stills, trained, tmp_path, monkeypatch):
     epochs, run = [], rtmpose._epoch
 
-    def die_in_the_third(*given):
-        epochs.append(given[5])
+    def die_in_the_third(*given, epoch, **settings):
+        epochs.append(epoch)
         if epochs == [0, 1, 2]:
             raise KeyboardInterrupt
-        return run(*given)
+        return run(*given, epoch=epoch, **settings)
 
     monkeypatch.setattr(rtmpose, "_epoch", die_in_the_third)
     with pytest.raises(KeyboardInterrupt):

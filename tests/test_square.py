@@ -38,7 +38,7 @@ def test_pixels_go_where_points_go(degrees):
     picture = np.zeros((160, 200, 3), np.uint8)
     picture[70:73, 90:93] = 255
     square = RotatedCrop.around(BOX, 1.7, np.deg2rad(degrees))
-    cut = square.cut(picture)
+    cut = square.warp(picture)
     rows, columns = np.nonzero(cut[..., 1] > 180)
     found = np.array([columns.mean(), rows.mean()]) + 0.5
     assert cut.shape == (square.side, square.side, 3)
@@ -47,7 +47,7 @@ def test_pixels_go_where_points_go(degrees):
 
 def test_an_unturned_square_has_the_pixels_themselves_and_grey_beyond():
     picture = np.random.default_rng(0).integers(0, 255, (50, 60, 3), dtype=np.uint8)
-    cut = RotatedCrop.around(np.array([40.0, 30.0, 60.0, 50.0]), 2.0).cut(picture)
+    cut = RotatedCrop.around(np.array([40.0, 30.0, 60.0, 50.0]), 2.0).warp(picture)
     assert (cut[:30, :30] == picture[20:, 30:]).all()
     assert (cut[30:] == 114).all() and (cut[:, 30:] == 114).all()
 

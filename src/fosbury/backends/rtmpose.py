@@ -1,6 +1,6 @@
 """RTMPose through MMPose (both Apache-2.0): an optional backend, the only file that imports MMPose.
 
-A top-down model: it must be told where a person is. Nothing here downloads or reports anything.
+A top-down model: it needs the box of each person. Nothing here downloads or reports anything.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def _import_mmpose() -> types.ModuleType:
     if stub:
         sys.modules["mmcv._ext"] = _Uncompiled("mmcv._ext")
     if "mmdet" not in sys.modules and importlib.util.find_spec("mmdet") is None:
-        package, utils = types.ModuleType("mmdet"), types.ModuleType("mmdet.utils")
+        package: Any = types.ModuleType("mmdet")
+        utils: Any = types.ModuleType("mmdet.utils")
         package.__path__ = []
         utils.ConfigType, utils.reduce_mean, package.utils = Union[ConfigDict, dict], lambda value: value, utils  # noqa: UP007
         sys.modules |= {"mmdet": package, "mmdet.utils": utils}
@@ -90,12 +91,12 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmpose.models import build_pose_estimator
 
-# Of MMPose's own code, on every pass.
+# Of MMPose's code, on every pass.
 warnings.filterwarnings("ignore", message=r".*torch\.cuda\.amp\.autocast", category=FutureWarning)
 
 LICENCE = "Apache-2.0"
 KIND = "rtmpose"
-CONFIGS = Path(mmpose.__file__).parent / ".mim/configs/body_2d_keypoint/rtmpose/coco"
+CONFIGS = Path(str(mmpose.__file__)).parent / ".mim/configs/body_2d_keypoint/rtmpose/coco"
 ARCHITECTURES = {f"rtmpose-{size}": f"rtmpose-{size}_8xb256-420e_coco-256x192.py" for size in "tsm"}
 INPUT = (256, 192)  # height and width in pixels, of all of them
 BATCH = 32  # crops in one forward pass of prediction
@@ -114,9 +115,9 @@ class RtmPose:
     path : Path
         A file of this project (``.pt``), or one of MMPose (``.pth``).
     skeleton : Skeleton, optional
-        Its joints, where the file does not tell them.
+        Its joints, where the file does not name them.
     image_size : int or (int, int), optional
-        Not used: the network has its own input size, 256 high and 192 wide.
+        Not used: the input is 256 high and 192 wide.
     confidence : float
         Not used: it answers for every box.
 
@@ -136,6 +137,7 @@ class RtmPose:
         skeleton: Skeleton | None = None,
         image_size: int | tuple[int, int] | None = None,
         confidence: float = 0.05,
+        *,
         device: str | None = None,
     ):
         network, self.skeleton, self.architecture = load_network(path, skeleton)
@@ -162,9 +164,12 @@ def open_model(
 class _Forward(nn.Module):
     """The network between RGB in [0, 1] and its two distributions, side by side."""
 
-    def __init__(self, network: nn.Module):
+    mean: torch.Tensor
+    scale: torch.Tensor
+
+    def __init__(self, network: Any):
         super().__init__()
-        self.network = network
+        self.network: Any = network
         self.register_buffer("mean", network.data_preprocessor.mean.view(1, 3, 1, 1) / 255, persistent=False)
         self.register_buffer("scale", 255 / network.data_preprocessor.std.view(1, 3, 1, 1), persistent=False)
 
@@ -181,7 +186,7 @@ def _run(forward: nn.Module, device: str, batch: np.ndarray) -> np.ndarray:
 
 
 def build_network(architecture: str, joints: int) -> nn.Module:
-    """An RTMPose network as MMPose's own configuration describes it, with weights at random.
+    """An RTMPose network as MMPose's configuration describes it, with weights at random.
 
     Parameters
     ----------
@@ -213,7 +218,7 @@ def load_network(path: Path, skeleton: Skeleton | None = None) -> tuple[nn.Modul
     ----------
     path : Path
     skeleton : Skeleton, optional
-        Its joints, where the file does not tell them: MMPose's do not. Such a file with 17 joints has COCO's.
+        Its joints, where the file does not name them: MMPose's do not. Such a file with 17 joints has COCO's.
 
     Returns
     -------
@@ -240,8 +245,8 @@ def load_network(path: Path, skeleton: Skeleton | None = None) -> tuple[nn.Modul
     named = about.get("architecture")
     for architecture in ARCHITECTURES if named is None else [name for name in ARCHITECTURES if name == named]:
         network = build_network(architecture, joints)
-        own = network.state_dict()
-        if own.keys() == weights.keys() and all(own[name].shape == weights[name].shape for name in own):
+        blank = network.state_dict()
+        if blank.keys() == weights.keys() and all(blank[name].shape == weights[name].shape for name in blank):
             network.load_state_dict(weights)
             return network.eval(), skeleton_of(path, joints, about, skeleton), architecture
     raise BadInput(path, f"does not hold the weights of {', '.join(ARCHITECTURES)} at 256 x 192", hint)
@@ -260,14 +265,14 @@ def save_network(weights: Mapping[str, torch.Tensor], architecture: str, path: P
 def _start_from(network: nn.Module, skeleton: Skeleton, weights: Path) -> None:
     """Take over weights; the rows of the joints' layer by the names of the joints, at random where one is new."""
     given, joints, _ = load_network(weights, skeleton)
-    state, own = given.state_dict(), network.state_dict()
-    if state.keys() != own.keys() or any(
-        state[name].shape[1:] != own[name].shape[1:] for name in own if state[name].dim()
+    state, blank = given.state_dict(), network.state_dict()
+    if state.keys() != blank.keys() or any(
+        state[name].shape[1:] != blank[name].shape[1:] for name in blank if state[name].dim()
     ):
         raise BadInput(weights, "holds another network than model.architecture", "choose the model that it is of")
     place = torch.from_numpy(skeleton.match(joints.joints))
     for name in ("head.final_layer.weight", "head.final_layer.bias"):
-        rows = own[name].clone()
+        rows = blank[name].clone()
         rows[place >= 0] = state[name][place[place >= 0]]
         state[name] = rows
     network.load_state_dict(state)
@@ -337,7 +342,7 @@ class _Crops(torch.utils.data.Dataset):
         }
         self.root, self.seed, self.epoch = root, seed, 0
         self.pictures: dict[str, np.ndarray] = {}
-        self.room = KEPT
+        self.bytes_left = KEPT
         self.augment = _augmentation(recipe, codec, any(lower) and not all(lower))
 
     def __len__(self) -> int:
@@ -370,8 +375,8 @@ class _Crops(torch.utils.data.Dataset):
         if name in self.pictures:
             return self.pictures[name]
         picture = read_image(self.root / name)
-        self.room -= picture.nbytes
-        if self.room >= 0:
+        self.bytes_left -= picture.nbytes
+        if self.bytes_left >= 0:
             self.pictures[name] = picture
         return picture
 
@@ -412,8 +417,9 @@ def finetune(job: TrainingJob) -> Path:
         raise BadInput("split 'train'", "has no labelled joint", "label more clips or change split ratios")
     if job.weights is not None and recipe.recompute_bn_stats:
         _recompute_bn_stats(network, crops)
-    forward = _Forward(network).to(device, memory_format=torch.channels_last)
-    average = AveragedModel(forward, avg_fn=_ema, use_buffers=True)
+    forward = _Forward(network)
+    forward.to(torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average: Any = AveragedModel(forward, avg_fn=_ema, use_buffers=True)
     optimizer = _optimizer(forward, recipe)
     if run.resumed is not None:
         forward.load_state_dict(run.resumed["model"])
@@ -422,7 +428,7 @@ def finetune(job: TrainingJob) -> Path:
     progress = run.start_progress(-(-len(crops) // recipe.batch))
     boxes = [frame.boxes for frame in run.selection.dataset.frames]
     for epoch in range(run.next_epoch, recipe.epochs):
-        loss = _epoch(forward, average, optimizer, crops, recipe, epoch, job.seed, device, progress)
+        loss = _epoch(forward, average, optimizer, crops, job=job, epoch=epoch, device=device, progress=progress)
         predict = partial(_run, average.module.eval(), device)
         found = SIMCC.predict(run.selection.images, boxes, predict, size=INPUT, joints=len(skeleton), batch=BATCH)
         scores = run.score(found, average.module.network.state_dict)
@@ -437,7 +443,7 @@ def finetune(job: TrainingJob) -> Path:
     return job.out
 
 
-def _ema(average: torch.Tensor, value: torch.Tensor, updates: torch.Tensor) -> torch.Tensor:
+def _ema(average: torch.Tensor, value: torch.Tensor, updates: Any) -> torch.Tensor:
     decay = EMA_DECAY * (1 - torch.exp(-updates / EMA_RAMP))
     return average + (value - average) * (1 - decay).to(value.dtype) if value.is_floating_point() else value
 
@@ -456,17 +462,18 @@ def _epoch(
     average: AveragedModel,
     optimizer: torch.optim.Optimizer,
     crops: _Crops,
-    recipe: Recipe,
+    *,
+    job: TrainingJob,
     epoch: int,
-    seed: int,
     device: str,
     progress: Progress,
 ) -> float:
     """Train for one pass over the crops; return the mean loss of a crop."""
+    recipe = job.recipe
     cells: list[torch.Tensor] = []
     watch = forward.network.head.final_layer.register_forward_hook(lambda module, given, answer: cells.append(answer))
     crops.epoch = epoch
-    order = torch.Generator().manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
+    order = torch.Generator().manual_seed(int(np.random.SeedSequence([job.seed, epoch]).generate_state(1)[0]))
     loader = torch.utils.data.DataLoader(crops, recipe.batch, shuffle=True, generator=order)
     criterion = forward.network.head.loss_module
     across = round(INPUT[1] * SPLIT)
@@ -481,7 +488,7 @@ def _epoch(
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         for group in optimizer.param_groups:
             group["lr"] = _rate(recipe, epoch + step / len(loader))
-        with torch.autocast(device.partition(":")[0], torch.bfloat16, enabled=recipe.bfloat16):
+        with torch.autocast(device.partition(":")[0], torch.bfloat16, enabled=bool(recipe.bfloat16)):
             answer = forward(pictures)
         answer = answer.float()
         loss = criterion((answer[..., :across], answer[..., across:]), (along_x, along_y), labelled)
@@ -506,7 +513,7 @@ def _aux_grid_loss(
     """Cross entropy of the cell of the last feature map (B, K, 8, 6) that each labelled joint lies in, summed over the
     crops of a batch.
 
-    Two distributions along the edges tell the backbone little while they are still the same for every picture: from
+    Two distributions along the edges teach the backbone little while they are still the same for every picture: from
     scratch RTMPose stays on that plateau for many thousand pictures. The map that they are made from has a place for
     every joint, and learns it soon.
     """

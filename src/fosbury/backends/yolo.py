@@ -75,7 +75,7 @@ class YoloPose:
     path : Path
         A ``.pt`` file of Ultralytics, official or fine-tuned here; only its numbers are read.
     skeleton : Skeleton, optional
-        Its joints, where the file does not tell them.
+        Its joints, where the file does not name them.
     image_size : int or (int, int), optional
         Side, or height and width, of the square that pictures are letterboxed into; what it was trained with by
         default.
@@ -98,10 +98,11 @@ class YoloPose:
         skeleton: Skeleton | None = None,
         image_size: int | tuple[int, int] | None = None,
         confidence: float = 0.05,
+        *,
         device: str | None = None,
     ):
         self.module, about = load_module(path)
-        self.skeleton = skeleton_of(path, int(self.module.model[-1].kpt_shape[0]), about, skeleton)
+        self.skeleton = skeleton_of(path, _joints(self.module), about, skeleton)
         self.input_size = open_size(path, image_size or about.get("image_size") or 640)
         self.confidence = confidence
         self.device = device or usable_device()
@@ -139,8 +140,13 @@ def _forward(module: nn.Module, batch: np.ndarray, device: str) -> np.ndarray:
     return output.float().cpu().numpy()
 
 
+def _joints(module: Any) -> int:
+    """How many joints a network predicts."""
+    return int(module.model[-1].kpt_shape[0])
+
+
 def _layout(architecture: str) -> dict[str, Any]:
-    """What a network consists of, as Ultralytics' own package describes it.
+    """What a network consists of, as Ultralytics' package describes it.
 
     The file is named by its place in the package: by its name alone Ultralytics takes one from the working folder
     first, and evaluates what it says.
@@ -232,7 +238,7 @@ def save_module(module: YoloModule, path: Path, skeleton: Skeleton, image_size: 
     The file stays a checkpoint that Ultralytics reads. Weights are stored in half precision.
     """
     # A module built afresh, so that nothing which training left on the old one reaches the file.
-    clean = YoloModule(deepcopy(module.yaml), ch=3, nc=1, data_kpt_shape=(len(skeleton), 3), verbose=False)
+    clean: Any = YoloModule(deepcopy(module.yaml), ch=3, nc=1, data_kpt_shape=(len(skeleton), 3), verbose=False)
     clean.load_state_dict(module.state_dict())
     clean.names = {0: "person"}
     clean.args = {"task": "pose", "imgsz": image_size}
@@ -270,7 +276,14 @@ def _widened(value: Any) -> Any:
 
 
 class _Trainer(PoseTrainer):
-    """Ultralytics' trainer with a checkpoint chosen by pose error, exact resume, and no files of its own."""
+    """Ultralytics' trainer with a checkpoint chosen by pose error, exact resume, and no other files."""
+
+    # Ultralytics gives them other types on the way to this one.
+    model: Any
+    ema: Any
+    metrics: Any
+    optimizer: Any
+    tloss: Any
 
     def arrange(self, run: TrainingRun, shown: int) -> None:
         """Take what a run needs beside Ultralytics' settings; ``shown`` is the number of pictures of an epoch."""
@@ -463,11 +476,11 @@ def _network_inputs(dataset: Dataset, root: Path, side: int) -> Iterator[torch.T
 def export_module(path: Path, image_size: tuple[int, int]) -> ExportModule:
     """Give a checkpoint ready to be traced; see ``backends.Backend``."""
     module, about = load_module(path)
-    skeleton = skeleton_of(path, int(module.model[-1].kpt_shape[0]), about, None)
+    skeleton = skeleton_of(path, _joints(module), about, None)
     module = module.fuse(verbose=False)
     for parameter in module.parameters():
         parameter.requires_grad_(False)
-    head = module.model[-1]
+    head: Any = module.model[-1]
     head.export, head.dynamic, head.format = True, False, "onnx"
     example = torch.zeros(1, 3, *image_size)
     with torch.no_grad():

@@ -1,6 +1,6 @@
 """Pose networks as CoreML packages: written for an iPhone, and measured on any machine.
 
-CoreML itself runs on Apple's systems only. Here the package's own program and weights are run by ``mil``, so that the
+CoreML itself runs on Apple's systems only. Here the package's program and weights are run by ``mil``, so that the
 file that goes into an app is the file that was measured.
 """
 
@@ -22,7 +22,7 @@ import coremltools.optimize.coreml as weights_of
 import numpy as np
 import torch
 from coremltools.converters.mil.frontend.milproto.load import load as load_program
-from coremltools.converters.mil.mil import Function, Var, types
+from coremltools.converters.mil.mil import Function, types
 from google.protobuf.message import DecodeError
 
 from fosbury.errors import BadInput
@@ -60,9 +60,9 @@ class CoreMLPose:
     path : Path
         A ``.mlpackage`` of this project, or a plain Ultralytics export of a pose model.
     skeleton : Skeleton, optional
-        Its joints, where the package does not tell them.
+        Its joints, where the package does not name them.
     image_size : int or (int, int), optional
-        Only to make sure: a package has its own.
+        Only to make sure: that of a package is fixed.
     confidence : float
         Least score of a person.
     iou : float
@@ -73,7 +73,7 @@ class CoreMLPose:
     Raises
     ------
     BadInput
-        If it is damaged, no pose model, uses an unknown operation, or does not tell its joints.
+        If it is damaged, no pose model, uses an unknown operation, or does not name its joints.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class CoreMLPose:
         skeleton: Skeleton | None = None,
         image_size: int | tuple[int, int] | None = None,
         confidence: float = 0.05,
+        *,
         iou: float = IOU,
         half: bool = True,
     ):
@@ -101,7 +102,7 @@ class CoreMLPose:
         metadata.check_output(shape, self.input_size, path)
         self.answer = function.outputs[0].name
         try:
-            self.program = mil.Program(_operations(function), [self.answer], half)
+            self.program = mil.Program(list(_operations(function)), [self.answer], half)
         except mil.UnknownOperationError as unknown:
             hint = "measure it on a Mac, or export the checkpoint with `fosbury`"
             raise BadInput(path, f"uses the operation {unknown}, which runs on Apple's systems only", hint) from None
@@ -331,7 +332,7 @@ def _operations(function: Function) -> Iterator[mil.Operation]:
         yield mil.Operation(step.op_type, inputs, outputs)
 
 
-def _given(value: Var | Sequence[Var], constants: dict[str, Any]) -> Any:
+def _given(value: Any, constants: dict[str, Any]) -> Any:
     if isinstance(value, (list, tuple)):
         return [_given(item, constants) for item in value]
     return constants[value.name] if value.name in constants else mil.Value(value.name)

@@ -47,9 +47,9 @@ class OnnxPose:
     path : Path
         A file of this project, or a plain Ultralytics export of a pose model.
     skeleton : Skeleton, optional
-        Its joints, where the file does not tell them.
+        Its joints, where the file does not name them.
     image_size : int or (int, int), optional
-        Height and width of the input, for a file that leaves them open; others have their own.
+        Height and width of the input, for a file that leaves them open; others are fixed.
     confidence : float
         Least score of a person.
     iou : float
@@ -58,7 +58,7 @@ class OnnxPose:
     Raises
     ------
     BadInput
-        If the file is damaged, no pose model, keeps its weights elsewhere, or does not tell its joints.
+        If the file is damaged, no pose model, keeps its weights elsewhere, or does not name its joints.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class OnnxPose:
         skeleton: Skeleton | None = None,
         image_size: int | tuple[int, int] | None = None,
         confidence: float = 0.05,
+        *,
         iou: float = IOU,
     ):
         path = Path(path)
@@ -86,7 +87,7 @@ class OnnxPose:
         self.confidence, self.iou = confidence, iou
         self.path = path
         self.feed, self.dtype, sides = _picture_input(self.session, path)
-        if None in sides:
+        if sides is None:
             self.input_size = open_size(path, image_size or metadata.image_size or 640)
         else:
             self.input_size = sides
@@ -110,7 +111,8 @@ class OnnxPose:
 
     def forward(self, batch: np.ndarray) -> np.ndarray:
         """Raw output for RGB in [0, 1], shape (1, 3, *input_size)."""
-        feed, options = {self.feed: batch.astype(self.dtype)}, onnxruntime.RunOptions()
+        feed: dict[str, np.ndarray] = {self.feed: batch.astype(self.dtype)}
+        options = onnxruntime.RunOptions()
         options.log_severity_level = SILENT
         watch = threading.Timer(MOST_SECONDS, setattr, (options, "terminate", True))
         watch.start()
@@ -129,10 +131,8 @@ class OnnxPose:
         return output.astype(np.float32)
 
 
-def _picture_input(
-    session: onnxruntime.InferenceSession, path: Path
-) -> tuple[str, type, tuple[int | None, int | None]]:
-    """Name, type and sides (None where open) of the one input, which takes a colour picture."""
+def _picture_input(session: onnxruntime.InferenceSession, path: Path) -> tuple[str, type, tuple[int, int] | None]:
+    """Name, type and sides (None where one is open) of the one input, which takes a colour picture."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1:
         raise BadInput(path, f"takes {len(inputs)} inputs, not one picture", EXPORT_AGAIN)
@@ -142,7 +142,8 @@ def _picture_input(
         raise BadInput(path, f"takes {feed.type} of shape {feed.shape}, not a picture"[:120], another)
     if outputs[0].type not in TYPES:
         raise BadInput(path, f"answers {outputs[0].type}, not numbers"[:120], another)
-    return feed.name, TYPES[feed.type], (shape[2], shape[3])
+    height, width = shape[2:]
+    return feed.name, TYPES[feed.type], None if height is None or width is None else (height, width)
 
 
 def open_model(

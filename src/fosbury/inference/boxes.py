@@ -1,8 +1,8 @@
-"""Where a top-down model looks: at the labelled people, where a search of the whole picture finds the athlete, or where
-the last frame of the clip had them.
+"""Boxes for a top-down model: those of the labelled people, of the athlete whom a search of the whole picture finds, or
+of the clip's last frame.
 
-The search needs no network of its own. A SimCC network that is shown no person answers with flat distributions, so its
-own confidence tells windows with an athlete from windows without; each of the best windows is then drawn to the joints
+The search needs no other network. A SimCC network that is shown no person answers with flat distributions, so its
+confidence tells windows with an athlete from windows without; each of the best windows is then drawn to the joints
 that it found. It finds one person: the one that the model is surest of.
 """
 
@@ -23,14 +23,14 @@ SCALES = (1.0, 0.7, 0.45)  # sides of the windows of the search, in the shorter 
 STEP = 0.5  # between windows, in their sides
 KEPT = 3  # windows that are drawn to the joints found in them
 DRAWS = 3
-ROOM = 0.1  # a labelled box beyond the outermost joints, in sides of their box, on each side
-TRACKED_ROOM = 0.2  # the same for the next frame
+MARGIN = 0.1  # a labelled box beyond the outermost joints, in sides of their box, on each side
+TRACKED_MARGIN = 0.2  # the same for the next frame
 SURE = 0.5  # of the model's usual confidence: below it a search is made again
 OUT = 0.25  # share of a joint's confidence of the median below which a joint does not count for a box
 
 
 def windows(height: int, width: int) -> np.ndarray:
-    """Boxes, shape (N, 4), of the windows that a search looks at: the whole picture, then squares.
+    """Boxes, shape (N, 4), of the windows of a search: the whole picture, then squares.
 
     Parameters
     ----------
@@ -49,13 +49,13 @@ def _starts(length: int, side: float) -> np.ndarray:
     return np.linspace(0, length - side, int(np.ceil((length - side) / (STEP * side))) + 1)
 
 
-def box_of(pose: Pose, room: float = ROOM) -> np.ndarray:
+def box_of(pose: Pose, margin: float = MARGIN) -> np.ndarray:
     """The box x1, y1, x2, y2 of the joints that a model is reasonably sure of.
 
     Parameters
     ----------
     pose : Pose
-    room : float
+    margin : float
         Beyond the outermost joints, in sides of their box.
     """
     there = pose.confidence >= OUT * np.median(pose.confidence)
@@ -63,7 +63,7 @@ def box_of(pose: Pose, room: float = ROOM) -> np.ndarray:
     low, high = points.min(axis=0), points.max(axis=0)
     extent = np.maximum(high - low, 0.2 * (high - low).max() + 1.0)
     centre = (low + high) / 2
-    return np.concatenate([centre - extent * (0.5 + room), centre + extent * (0.5 + room)])
+    return np.concatenate([centre - extent * (0.5 + margin), centre + extent * (0.5 + margin)])
 
 
 def search(model: PoseModel, picture: np.ndarray) -> Pose:
@@ -122,7 +122,7 @@ class BoxProvider:
             self.video, self.last, self.usual = frame.video, None, 0.0
         pose = None
         if self.last is not None:
-            pose = self.model.predict([picture], [box_of(self.last, TRACKED_ROOM)[None]])[0][0]
+            pose = self.model.predict([picture], [box_of(self.last, TRACKED_MARGIN)[None]])[0][0]
             pose = replace(pose, box=box_of(pose))
         if pose is None or pose.score < SURE * self.usual:
             pose = max([search(self.model, picture), *([pose] if pose else [])], key=lambda each: each.score)

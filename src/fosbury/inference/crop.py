@@ -1,7 +1,7 @@
 """Before and after a top-down network: a person's box cut out as its input, its SimCC answer as joints of the picture.
 
 The geometry is MMPose's (``GetBBoxCenterScale``, ``TopdownAffine`` without UDP, ``SimCCLabel``), so that its weights
-and its own inference agree with this one. MMPose gives the *centre* of pixel i the coordinate i, where
+and its inference agree with this one. MMPose gives the *centre* of pixel i the coordinate i, where
 ``fosbury.pose`` says i + 0.5: the half pixel is taken off and put back here, at the door (and for training targets in
 ``backends/rtmpose.py``).
 """
@@ -20,7 +20,7 @@ from fosbury.pose import Pose
 PADDING = 1.25  # side of the cut in sides of the box: MMPose's default for COCO
 SPLIT = 2.0  # SimCC bins in a pixel of the input: `simcc_split_ratio` of every RTMPose
 HALF = 0.5
-BOXES = "say where it is to look (model.boxes, --boxes)"
+BOXES = "say where the boxes come from (model.boxes, --boxes)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Crop:
 
     @classmethod
     def around(cls, box: np.ndarray, size: tuple[int, int], padding: float = PADDING) -> Crop:
-        """Cut a box out, upright, with some room around it and the shape of the input.
+        """Cut a box out, upright, with a margin and the shape of the input.
 
         Parameters
         ----------
@@ -66,7 +66,7 @@ class Crop:
         """Points (..., 2) of the network, in pixels of the picture."""
         return (points - self.matrix[:, 2]) @ np.linalg.inv(self.matrix[:, :2]).T + HALF
 
-    def cut(self, picture: np.ndarray) -> np.ndarray:
+    def warp(self, picture: np.ndarray) -> np.ndarray:
         """The input, uint8 (H, W, 3), black where it reaches beyond the picture."""
         height, width = self.size
         return cv2.warpAffine(picture, self.matrix, (width, height), flags=cv2.INTER_LINEAR)
@@ -102,6 +102,7 @@ def predict_crops(
     boxes: Sequence[np.ndarray] | None,
     forward: Callable[[np.ndarray], np.ndarray],
     size: tuple[int, int],
+    *,
     batch: int = 1,
 ) -> list[list[Pose]]:
     """Run a top-down network on the people whose boxes are given.
@@ -130,13 +131,13 @@ def predict_crops(
         If no boxes are given.
     """
     if boxes is None:
-        raise BadInput("the model", "looks where a box says that a person is, and was given none", BOXES)
+        raise BadInput("the model", "needs the box of each person, and was given none", BOXES)
     places = [(index, np.asarray(box, dtype=float)) for index, found in enumerate(boxes) for box in found]
     poses: list[list[Pose]] = [[] for _ in images]
     for first in range(0, len(places), batch):
         part = places[first : first + batch]
         crops = [Crop.around(box, size) for _, box in part]
-        pixels = np.stack([crop.cut(images[index]) for crop, (index, _) in zip(crops, part, strict=True)])
+        pixels = np.stack([crop.warp(images[index]) for crop, (index, _) in zip(crops, part, strict=True)])
         answers = forward(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), dtype=np.float32) / 255)
         for (index, box), crop, points, score in zip(part, crops, *decode_simcc(answers, size), strict=True):
             confidence = np.clip(score, 0.0, 1.0).astype(float)

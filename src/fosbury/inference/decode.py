@@ -137,7 +137,9 @@ class YoloDecoder:
         if boxes is not None:
             hint = "add a second look, or leave them"
             raise BadInput("boxes", "were given to a model that finds people by itself", hint)
-        return predict_letterboxed(images, forward, size, joints, confidence, iou, values, batch)
+        return predict_letterboxed(
+            images, forward, size, joints, confidence=confidence, iou=iou, values=values, batch=batch
+        )
 
     def check_output(
         self, shape: tuple[int, ...], where: str | Path, *, size: tuple[int, int], joints: int, values: int = 3
@@ -194,7 +196,7 @@ class SimccDecoder:
         batch: int = 1,
     ) -> list[list[Pose]]:
         """Crop each box out of its image, one pose a box; see ``Decoder.predict``."""
-        return predict_crops(images, boxes, forward, size, batch)
+        return predict_crops(images, boxes, forward, size, batch=batch)
 
     def check_output(
         self, shape: tuple[int, ...], where: str | Path, *, size: tuple[int, int], joints: int, values: int = 3

@@ -111,7 +111,9 @@ class Detections:
     confidence: np.ndarray
 
 
-def decode(output: np.ndarray, joints: int, confidence: float = 0.05, iou: float = IOU, values: int = 3) -> Detections:
+def decode(
+    output: np.ndarray, joints: int, *, confidence: float = 0.05, iou: float = IOU, values: int = 3
+) -> Detections:
     """Turn the raw output of a YOLO pose head into people.
 
     Parameters
@@ -166,7 +168,8 @@ def suppress(boxes: np.ndarray, iou: float = IOU) -> np.ndarray:
         Rows that are kept, in order.
     """
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    kept, left = [], np.arange(len(boxes))
+    kept: list[int] = []
+    left = np.arange(len(boxes))
     while left.size and len(kept) < MOST:
         best, left = left[0], left[1:]
         kept.append(best)
@@ -187,6 +190,7 @@ def predict_letterboxed(
     forward: Callable[[np.ndarray], np.ndarray],
     size: tuple[int, int],
     joints: int,
+    *,
     confidence: float = 0.05,
     iou: float = IOU,
     values: int = 3,
@@ -219,7 +223,7 @@ def predict_letterboxed(
         places = [Letterbox.fit(image.shape[:2], size) for image in part]
         raw = forward(network_input(part, places))
         for place, output in zip(places, raw, strict=True):
-            found = decode(output, joints, confidence, iou, values)
+            found = decode(output, joints, confidence=confidence, iou=iou, values=values)
             boxes = place.to_image_inside(found.boxes.reshape(-1, 2, 2)).reshape(-1, 4)
             keypoints = place.to_image(found.keypoints)
             answers.append(

@@ -125,7 +125,7 @@ def read_entries(given: Mapping[str, str], where: str | Path, skeleton: Skeleton
     where : str or Path
         The file, for messages.
     skeleton : Skeleton, optional
-        The joints of a file that does not tell them; one with 17 joints, where this has another number, has those of
+        The joints of a file that does not name them; one with 17 joints, where this has another number, has those of
         Ultralytics' official weights.
 
     Returns

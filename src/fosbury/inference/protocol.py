@@ -24,7 +24,7 @@ class PoseModel(Protocol):
     licence : str
         SPDX name of the licence that the weights carry.
     needs_boxes : bool
-        Whether it must be told where the people are (a top-down model).
+        Whether it needs the box of each person (a top-down model).
     temperature : float or None
         See ``metadata.ModelMetadata``; ``predict`` gives the confidence as the network has it, ``predict_dataset``
         applies it.
@@ -44,7 +44,7 @@ class PoseModel(Protocol):
         images : sequence of ndarray of uint8, shape (H, W, 3)
             RGB pictures of any size.
         boxes : sequence of ndarray, shape (N, 4), optional
-            For each image x1, y1, x2, y2 of its people in pixels: where a top-down model, or a second look, is to look.
+            For each image x1, y1, x2, y2 of its people in pixels, for a top-down model or a second look.
 
         Returns
         -------

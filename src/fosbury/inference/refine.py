@@ -1,4 +1,4 @@
-"""A model that looks again: from nearer, and turned upright, at each person whom it found in the whole picture."""
+"""A second look: each person whom a model found in the whole picture, from nearer and turned upright."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from fosbury.inference.rotated_crop import RotatedCrop, lean
 from fosbury.metrics.match import box_iou
 from fosbury.pose import Pose
 
-PEOPLE = 3  # in a picture; who comes after them is looked at once
+PEOPLE = 3  # in a picture; the others have no second look
 UPRIGHT_LOOKS = 2  # the first turns by what the whole picture showed, the second by what that one showed
 
 
 TURN = np.radians(10.0)
-"""Steps of the angle by which a look turns a person."""
+"""Steps of the angle by which a second look turns a person."""
 
 GRID = 1 / 32
-"""Steps of the middle and the side of the square that a look cuts out, in sides of the box."""
+"""Steps of the middle and the side of the square that a second look cuts out, in sides of the box."""
 
 SAME = 0.05
 """Overlaps with a box that differ by less are equal."""
@@ -75,7 +75,7 @@ class CropRefiner:
                 for first in firsts
             ]
             turned = [square.box(first.box) for square, first in zip(squares, firsts, strict=True)]
-            crops = [square.cut(images[index]) for (index, _), square in zip(places, squares, strict=True)]
+            crops = [square.warp(images[index]) for (index, _), square in zip(places, squares, strict=True)]
             answer = self.model.predict(crops, [box[None] for box in turned] if self.needs_boxes else None)
             for (index, person), first, square, box, found in zip(places, firsts, squares, turned, answer, strict=True):
                 overlap = box_iou(box[None], np.array([pose.box for pose in found]).reshape(-1, 4))[0]

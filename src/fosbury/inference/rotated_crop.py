@@ -1,4 +1,4 @@
-"""A square cut out of a picture around a person, turned or not: the geometry of looking from nearer."""
+"""A square cut out of a picture around a person, turned or not: the geometry of a second look."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class RotatedCrop:
         corners = self.points(box[[0, 1, 2, 1, 0, 3, 2, 3]].reshape(4, 2))
         return np.concatenate([corners.min(0), corners.max(0)])
 
-    def cut(self, picture: np.ndarray) -> np.ndarray:
+    def warp(self, picture: np.ndarray) -> np.ndarray:
         """The pixels of the square, uint8 (side, side, 3), grey where it reaches beyond the picture."""
         by_centres = self.matrix.copy()  # OpenCV gives the centre of pixel i the coordinate i, not i + 0.5
         by_centres[:, 2] += self.matrix[:, :2] @ (0.5, 0.5) - 0.5

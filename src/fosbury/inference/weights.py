@@ -49,8 +49,8 @@ def verify_checksum(path: str | Path, sha256: str | None, name: str, url: str | 
     if not path.is_file():
         raise BadInput(path, f"is missing, and model '{name}' starts from it", get)
     if sha256 is not None and not sha256_of(path).startswith(sha256):
-        own = "set model.sha256=null if these weights are your own"
-        raise BadInput(path, f"is not the file that model '{name}' names by its SHA-256", f"{get}, or {own}")
+        yours = "set model.sha256=null if these weights are yours"
+        raise BadInput(path, f"is not the file that model '{name}' names by its SHA-256", f"{get}, or {yours}")
     return path
 
 
@@ -101,7 +101,7 @@ def fetch_weights(url: str, path: str | Path, sha256: str, mirror: str | None = 
     path : str or Path
         Where the file belongs.
     sha256 : str
-        What it must hash to, or how that begins: OpenMMLab tells the first eight digits of its files only.
+        What it must hash to, or how that begins: OpenMMLab publishes the first eight digits of its files only.
     mirror : str, optional
         Address of a folder that holds a file of the same name; ``FOSBURY_WEIGHTS_MIRROR`` if not given.
 

@@ -61,6 +61,7 @@ def train(home: Path, values: dict[str, Any], skeleton: Skeleton) -> Path:
             work=folder,
         )
         weights = finetune(job)
+    assert weights is not None
     return weights
 
 

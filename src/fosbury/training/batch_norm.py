@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -22,7 +23,7 @@ def recompute_bn_stats(module: nn.Module, batches: Iterable[torch.Tensor]) -> No
     batches : iterable of Tensor, shape (B, 3, H, W)
         Inputs of the network.
     """
-    norms = [layer for layer in module.modules() if isinstance(layer, nn.BatchNorm2d)]
+    norms: list[Any] = [layer for layer in module.modules() if isinstance(layer, nn.BatchNorm2d)]
     sums = {norm: torch.zeros(3, norm.num_features, dtype=torch.float64) for norm in norms}
 
     def watch(norm: nn.BatchNorm2d, inputs: tuple[torch.Tensor]) -> None:

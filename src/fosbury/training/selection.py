@@ -56,7 +56,7 @@ class Selection:
     def score(self, predictions: Sequence[Sequence[Pose]]) -> dict[str, float]:
         """``val_error_mm``, the less the better, and ``val_pck10`` of predictions on these frames."""
         errors = joint_errors(self.dataset, predictions)
-        return {"val_error_mm": errors.mean_mm(), "val_pck10": errors.pck(0.1)}
+        return {"val_error_mm": errors.mean_mm() or 0.0, "val_pck10": errors.pck(0.1) or 0.0}
 
 
 def is_best(history: Sequence[Mapping[str, float]]) -> bool:

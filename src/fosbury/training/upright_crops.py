@@ -15,7 +15,7 @@ from fosbury.pose import Dataset, Frame, Person
 
 MARGINS = 1.25, 2.0  # side of the square in longer sides of the box, from and to
 SHIFT = 0.08  # of the square, either way
-SWAY = 0.25  # standard deviation, radians: a look judges the trunk no better than that
+SWAY = 0.25  # standard deviation, radians: no model judges the trunk better than that
 QUALITY = 95
 
 
@@ -52,7 +52,7 @@ def upright_crops(dataset: Dataset, root: Path, folder: Path, seed: int) -> Data
             angle = lean(person.keypoints, dataset.skeleton) + sway
             square = RotatedCrop.around(person.box + np.tile(shift, 2), margin, angle)
             file = folder / f"{len(frames):06}.jpg"
-            write_image(file, square.cut(picture), QUALITY)
+            write_image(file, square.warp(picture), QUALITY)
             name = Path(os.path.relpath(file, root)).as_posix()
             people = tuple(_turned(each, square) for each in frame.people)
             frames.append(replace(frame, file_name=name, width=square.side, height=square.side, people=people))
@@ -65,6 +65,6 @@ def _turned(person: Person, square: RotatedCrop) -> Person:
         return replace(person, box=square.box(person.box))
     keypoints = square.points(person.keypoints)
     low, high = np.nanmin(person.keypoints, axis=0), np.nanmax(person.keypoints, axis=0)
-    room = max(0.0, float(np.concatenate([low - person.box[:2], person.box[2:] - high]).mean()))
-    box = np.concatenate([np.nanmin(keypoints, axis=0) - room, np.nanmax(keypoints, axis=0) + room])
+    margin_px = max(0.0, float(np.concatenate([low - person.box[:2], person.box[2:] - high]).mean()))
+    box = np.concatenate([np.nanmin(keypoints, axis=0) - margin_px, np.nanmax(keypoints, axis=0) + margin_px])
     return replace(person, keypoints=keypoints, box=box)
