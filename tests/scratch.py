@@ -23,6 +23,19 @@ PERSON = {f"GIT_{role}_{what}": "pipeline@test" for role in ("AUTHOR", "COMMITTE
 
 AGPL = ("ultralytics",)
 MMPOSE = ("mmpose", "mmengine", "mmcv", "xtcocotools")
+NOTE = """
+import atexit, pathlib
+
+
+def note():
+    if sys.argv[:1] == ["src"] and len(sys.argv) > 1:
+        names = sorted(name for name in sys.modules if name.partition(".")[0] == "fosbury")
+        with (pathlib.Path(__file__).parent / f"{sys.argv[1]}.txt").open("a") as file:
+            file.writelines(f"{name}\\n" for name in names)
+
+
+atexit.register(note)
+"""  # of each stage that runs, the modules of the package that it imported
 COMMAND_LINE = "import sys; sys.path.insert(0, 'src'); from fosbury.cli import main; main()"
 
 
@@ -60,13 +73,21 @@ class Scratch:
         self.run("git", "commit", "--quiet", "--no-verify", "--message", "test")
 
     @property
+    def _hidden(self) -> Path:
+        return self.root.parent / f"without-{'-'.join(self.without)}"
+
+    def imported_by(self, stage: str) -> set[str]:
+        """Modules of the package that a stage has imported whenever it ran here."""
+        return set((self._hidden / f"{stage}.txt").read_text(encoding="utf-8").split())
+
+    @property
     def environment(self) -> dict[str, str]:
         """The environment's `python` and `dvc`, and nothing that tells a stage where its code is."""
         foreign = ("GIT_", "DVC_", "MAKE", "PYTEST_", "COV_")
-        hidden = self.root.parent / f"without-{'-'.join(self.without)}"
+        hidden = self._hidden
         hidden.mkdir(exist_ok=True)
         lines = [f"sys.modules[{name!r}] = None\n" for name in self.without]
-        (hidden / "sitecustomize.py").write_text("".join(["import sys\n", *lines]), encoding="utf-8")
+        (hidden / "sitecustomize.py").write_text("".join(["import sys\n", *lines, NOTE]), encoding="utf-8")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         return {
             **kept,

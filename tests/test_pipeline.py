@@ -22,6 +22,8 @@ import yaml
 from PIL import Image
 from scratch import AGPL, CLIPS, ROOT, TINY, Scratch, stages_run
 
+from fosbury.stage_code import DECIDES_NO_OUTPUT, code_of, places, read_modules, stage_code, stages
+
 pytestmark = pytest.mark.pipeline
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
@@ -62,6 +64,20 @@ def test_one_command_makes_everything(pipeline):
     assert "onnx" in first
     assert "up to date" in pipeline.run("dvc", "status")
     assert pipeline.run("git", "status", "--porcelain") == ""
+
+
+def test_a_stage_imports_nothing_that_its_digests_leave_out(pipeline):
+    modules = read_modules()
+    beside, waiting = set(), [*DECIDES_NO_OUTPUT]
+    while waiting:
+        place = waiting.pop()
+        if place not in beside:
+            beside.add(place)
+            waiting += [each for name in modules[place].imports for each in places(name, modules)]
+    for stage in {"synth", *STAGES} & set(stages()):
+        imported = {places(name, modules)[-1] for name in pipeline.imported_by(stage)}
+        coded = {place for place in imported if modules[place].digest}
+        assert coded - set(code_of(stage, modules)) - beside == set(), f"see BY_NAME: {stage}"
 
 
 def test_the_parts_of_the_data_set_share_no_clip(pipeline):
@@ -179,7 +195,8 @@ def test_an_experiment_in_a_folder_of_its_own_runs_the_code_that_it_records(pipe
 
     def written_by(words: str) -> str:
         code.write_text(committed.replace(line, f"{line} + {words!r}"), encoding="utf-8")
-        return hashlib.md5(code.read_bytes()).hexdigest()
+        digests = stage_code("annotations", read_modules(scratch.root / "src/fosbury"))
+        return hashlib.md5(digests.encode()).hexdigest()
 
     recorded = written_by("of the experiment")
     output = scratch.run("dvc", "exp", "run", how, "--name", "apart", *overrides(), "annotations")
@@ -190,9 +207,9 @@ def test_an_experiment_in_a_folder_of_its_own_runs_the_code_that_it_records(pipe
             assert "Failed" not in scratch.run("dvc", "queue", "status")
             time.sleep(0.5)
     else:
-        assert stages_run(output) == {"annotations"}
+        assert stages_run(output) == {"code", "annotations"}
     lock = scratch.run("git", "show", f"{scratch.run('dvc', 'exp', 'list', '--sha-only').split()[-1]}:dvc.lock")
-    assert hashes(lock, "annotations", "deps")["src/fosbury/stages/annotations.py"] == recorded
+    assert hashes(lock, "annotations", "deps")["reports/code/annotations.txt"] == recorded
     found = dvc.api.read(report, str(scratch.root), rev="apart")
     assert found.endswith("of the experiment")
     assert hashes(lock, "annotations", "outs")[report] == hashlib.md5(found.encode()).hexdigest()

@@ -16,6 +16,8 @@ import pytest
 import yaml
 
 from fosbury import config
+from fosbury.model_kinds import KINDS
+from fosbury.stage_code import code_of, places, read_modules, stages
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "fosbury"
@@ -28,7 +30,7 @@ FLOORS = (
     ("formats", "dataset", "metrics"),
     ("training", "inference"),
     ("backends", "export", "synth"),
-    ("report", "labelling"),
+    ("report", "labelling", "stage_code"),
     ("stages", "doctor"),
     ("cli",),
 )
@@ -54,20 +56,6 @@ CONFINED = {
     "omegaconf": {"config.py"},
     "typer": {f"cli/{module.name}" for module in (PACKAGE / "cli").glob("*.py")},
 }
-# Code that decides no output of a stage: checks and messages, how a file gets to its place, what belongs to a machine.
-NOT_A_DEPENDENCY = {
-    *("config.py", "documents.py", "errors.py", "files.py", "formats/recognise.py", "stages/running.py"),
-    *("inference/registry.py", "inference/weights.py", "machine.py", "inference/protocol.py"),
-    *("backends/__init__.py", "model_kinds.py", "recipe.py"),  # where things are, and what values may be
-    "environment.py",  # a record beside the results
-}
-# What a stage reaches by name: `inference/registry.py` imports a backend when it is asked for.
-REACHED = {
-    "train": ["backends/yolo.py", "backends/rtmpose.py"],
-    "evaluate": ["backends/yolo.py", "backends/rtmpose.py"],
-    "export": ["backends/yolo.py", "backends/rtmpose.py", "export/onnx.py", "export/coreml.py"],
-    "evaluate_export": ["export/onnx.py"],
-}
 DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "mmcv": "mmcv-lite"}
 PIPELINES = [ROOT / "dvc.yaml", *sorted(ROOT.glob("data/*/dvc.yaml")), *sorted(ROOT.glob("models/**/dvc.yaml"))]
 STAGES = {
@@ -77,6 +65,7 @@ STAGES = {
     if not stage.get("frozen")  # kept as it was made, whatever the code has become
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
+CODE = read_modules()
 
 
 def place(path: Path) -> str:
@@ -102,28 +91,7 @@ def imports(path: Path) -> frozenset[str]:
 
 def own_files(path: Path) -> set[Path]:
     """Files of the package that a module imports."""
-    found: set[Path] = set()
-    for name in imports(path):
-        parts = name.split(".")
-        if parts[0] != "fosbury":
-            continue
-        for length in range(len(parts), 1, -1):
-            stem = PACKAGE.joinpath(*parts[1:length])
-            module = next((file for file in (stem.with_suffix(".py"), stem / "__init__.py") if file.is_file()), None)
-            if module:
-                found.add(module)
-                break
-    return found - {path}
-
-
-def closure(*paths: Path) -> set[Path]:
-    seen, waiting = set(), [*paths]
-    while waiting:
-        module = waiting.pop()
-        if module not in seen and place(module) not in NOT_A_DEPENDENCY and module.is_file():
-            seen.add(module)
-            waiting.extend(own_files(module))
-    return {module for module in seen if module.stat().st_size}
+    return {PACKAGE / ran[-1] for name in imports(path) if (ran := places(name, CODE))} - {path}
 
 
 def tracked() -> list[Path]:
@@ -178,17 +146,8 @@ def test_conf_asks_nothing_of_the_machine():
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_depends_on_the_code_that_it_runs(name):
     assert STAGES[name]["cmd"].split() == ["python", "src", name]
-    if name == "check_params":
-        return
-    dependencies = [ROOT / entry for entry in STAGES[name]["deps"] if "${" not in entry]
-    uncovered = {
-        place(module)
-        for module in closure(*(PACKAGE / entry for entry in [f"stages/{name}.py", *REACHED.get(name, [])]))
-        if not any(module == entry or entry in module.parents for entry in dependencies)
-    }
-    assert not uncovered, f"add to deps of stage {name}: {sorted(uncovered)}"
-    absent = [entry for entry in STAGES[name]["deps"] if entry.startswith("src/") and not (ROOT / entry).exists()]
-    assert not absent
+    assert (f"reports/code/{name}.txt" in STAGES[name]["deps"]) == (name in stages())
+    assert name == "code" or not any(entry.startswith("src") for entry in STAGES[name]["deps"])
 
 
 def test_what_starts_a_stage_decides_no_output():
@@ -198,14 +157,16 @@ def test_what_starts_a_stage_decides_no_output():
     assert {name for name in modules if name.startswith("fosbury")} == {"fosbury.stages.running"}
 
 
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("name", sorted(STAGES.keys() & set(stages())))
 def test_a_stage_depends_on_the_versions_of_the_packages_that_it_imports(name):
-    code = closure(*(PACKAGE / entry for entry in [f"stages/{name}.py", *REACHED.get(name, [])]))
-    imported = {each.partition(".")[0] for module in code for each in imports(module)}
+    imported = {each.partition(".")[0] for place in code_of(name, CODE) for each in CODE[place].imports}
     versions = config.read_values(ROOT / "params.yaml")["versions"]
     used = {DISTRIBUTIONS.get(each, each) for each in imported} & versions.keys()
-    listed = {key.removeprefix("versions.") for key in STAGES[name].get("params", []) if isinstance(key, str)}
-    assert name == "check_params" or used <= listed, f"add to params of stage {name}: {sorted(used - listed)}"
+    params = [key for key in STAGES[name].get("params", []) if isinstance(key, str)]
+    listed = {key.removeprefix("versions.") for key in params if key.startswith("versions.")}
+    needed = {package for kind in KINDS.values() for package in kind.packages.values()}
+    assert used <= listed, f"add to params of stage {name}: {sorted(used - listed)}"
+    assert listed <= used | needed, f"take from params of stage {name}: {sorted(listed - used - needed)}"
 
 
 @pytest.mark.parametrize("name", STAGES)

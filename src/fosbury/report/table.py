@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markdown_it import MarkdownIt
 from rich import box
 from rich.table import Table
 
-from fosbury.metrics.agreement import JointAgreement
 from fosbury.metrics.taxonomy import MEANING
+
+if TYPE_CHECKING:
+    from fosbury.metrics.agreement import JointAgreement
 
 EVERY = "all"
 UNAIDED = "unaided"
