@@ -15,7 +15,7 @@ import pytest
 
 from fosbury.errors import BadInput
 from fosbury.files import draft, put_folder, replace_folder, work_folder, write_text
-from fosbury.formats.importing import import_coco
+from fosbury.formats.importing import import_labels
 from fosbury.media.extract import extract_clips, frame_name, read_manifest
 from fosbury.media.image import image_size, write_image
 from fosbury.media.video import write_video
@@ -67,7 +67,7 @@ def _racer(barrier, answers, count, work, *arguments) -> None:
 
 
 def _import(number: int, source: Path, raw: Path) -> None:
-    import_coco(source, name=f"club{number}", root=raw)
+    import_labels(source, name=f"club{number}", root=raw)
 
 
 def _extract(number: int, every: int, clip: Path, out: Path) -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 from fosbury.dataset.merge import merge
 from fosbury.errors import BadInput, BadInputs
 from fosbury.formats.coco import read_coco, skeleton_of
-from fosbury.formats.importing import import_coco
+from fosbury.formats.importing import import_labels
 from fosbury.formats.sets import annotations_of_sets, annotations_report, extract_sets, find_sets
 from fosbury.media.extract import extract_clips
 from fosbury.media.image import read_image
@@ -98,7 +98,7 @@ class TestImport:
     def test_stills_are_copied_with_canonical_labels(self, tmp_path, raw):
         source = stills(tmp_path / "mine")
         picture(source / "images" / "unlabelled.jpg")
-        summary = import_coco(source, name="club", root=raw)
+        summary = import_labels(source, name="club", root=raw)
         assert everything(raw) == [
             "club/annotations.json", "club/images/a.jpg", "club/images/b.jpg", "club/notes.txt",
         ]  # fmt: skip
@@ -112,14 +112,14 @@ class TestImport:
     def test_importing_twice_gives_the_same_bytes(self, tmp_path, raw):
         source = stills(tmp_path / "mine")
         for name in ("one", "two"):
-            import_coco(source, name=name, root=raw)
+            import_labels(source, name=name, root=raw)
         for name in everything(raw / "one"):
             assert (raw / "one" / name).read_bytes() == (raw / "two" / name).read_bytes()
 
     def test_a_file_of_labels_with_its_images_elsewhere(self, tmp_path, raw):
         picture(tmp_path / "photos" / "a.jpg")
         path = write(tmp_path / "export" / "my labels.json", labels(["a.jpg"]))
-        import_coco(path, tmp_path / "photos", "club", raw)
+        import_labels(path, tmp_path / "photos", "club", raw)
         assert "club/images/a.jpg" in everything(raw)
 
     def test_cvats_layout_with_equal_names_in_two_subsets(self, tmp_path, raw):
@@ -128,7 +128,7 @@ class TestImport:
             joints = JOINTS if subset == "train" else JOINTS[::-1]
             write(tmp_path / "cvat/annotations" / f"person_keypoints_{subset}.json", labels(["a.jpg"], joints=joints))
         write(tmp_path / "cvat/annotations/instances_train.json", {"no": "keypoints"})
-        summary = import_coco(tmp_path / "cvat", name="club", root=raw)
+        summary = import_labels(tmp_path / "cvat", name="club", root=raw)
         assert summary.frames == 2
         dataset = read_coco(raw / "club/annotations.json", images=raw / "club/images")
         assert [frame.file_name for frame in dataset.frames] == ["train/a.jpg", "val/a.jpg"]
@@ -140,7 +140,7 @@ class TestImport:
         for subset in ("train", "valid"):
             picture(tmp_path / "rf" / subset / f"{subset}.jpg")
             write(tmp_path / "rf" / subset / "_annotations.coco.json", labels([f"{subset}.jpg"]))
-        import_coco(tmp_path / "rf", name="club", root=raw)
+        import_labels(tmp_path / "rf", name="club", root=raw)
         assert {"club/images/train/train.jpg", "club/images/valid/valid.jpg"} <= set(everything(raw))
 
     def test_subsets_with_other_joints_are_refused(self, tmp_path, raw):
@@ -149,7 +149,7 @@ class TestImport:
             content = labels([f"{subset}.jpg"], joints=joints)
             write(tmp_path / f"cvat/annotations/person_keypoints_{subset}.json", content)
         with pytest.raises(BadInput, match="has other joints"):
-            import_coco(tmp_path / "cvat", name="club", root=raw)
+            import_labels(tmp_path / "cvat", name="club", root=raw)
 
     def test_an_archive_with_one_folder_around_it(self, tmp_path, raw):
         picture(tmp_path / "a.jpg")
@@ -160,14 +160,14 @@ class TestImport:
             "export/readme.exe": "not wanted",
             "__MACOSX/export/images/default/._a.jpg": "junk",
         }
-        import_coco(pack(tmp_path / "x.zip", members), name="club", root=raw)
+        import_labels(pack(tmp_path / "x.zip", members), name="club", root=raw)
         assert everything(raw) == ["club/annotations.json", "club/images/a.jpg", "club/notes.txt"]
         assert (raw / "club/images/a.jpg").read_bytes() == image
 
     def test_clips_come_along_and_their_frames_are_checked(self, tmp_path, raw):
         source = clips(tmp_path / "mine", jump=[3, 5], other=[0])
         clip(source / "videos" / "unlabelled.mp4")
-        summary = import_coco(source, name="club", root=raw)
+        summary = import_labels(source, name="club", root=raw)
         assert (summary.frames, summary.videos) == (3, 2)
         assert everything(raw / "club") == ["annotations.json", "notes.txt", "videos/jump.mp4", "videos/other.mp4"]
 
@@ -186,8 +186,8 @@ class TestImport:
         content["images"][0] |= change
         write(source / "annotations.json", content)
         with pytest.raises(BadInputs, match=problem):
-            import_coco(source, name="club", root=raw)
-        summary = import_coco(source, name="club", root=raw, drop_bad=True)
+            import_labels(source, name="club", root=raw)
+        summary = import_labels(source, name="club", root=raw, drop_bad=True)
         assert summary.frames == 1 and len(summary.notes) > 0
 
     def test_a_picture_that_is_cut_off_is_refused_or_dropped(self, tmp_path, raw):
@@ -197,9 +197,9 @@ class TestImport:
         Image.fromarray(noise).save(file, "JPEG")
         (source / "images/b.jpg").write_bytes(file.getvalue()[:-400])
         with pytest.raises(BadInputs, match=r"b\.jpg: is cut off or damaged"):
-            import_coco(source, name="club", root=raw)
+            import_labels(source, name="club", root=raw)
         assert list(raw.iterdir()) == []
-        assert import_coco(source, name="club", root=raw, drop_bad=True).frames == 1
+        assert import_labels(source, name="club", root=raw, drop_bad=True).frames == 1
         assert "images/b.jpg" not in everything(raw / "club")
         assert "b.jpg: is cut off or damaged" in (raw / "club/notes.txt").read_text()
 
@@ -209,32 +209,32 @@ class TestImport:
         content["annotations"][1]["keypoints"][0] = "x"
         write(source / "annotations.json", content)
         with pytest.raises(BadInputs, match=r"annotation 2 on b\.jpg: Nose lies at 'x', 5"):
-            import_coco(source, name="club", root=raw)
-        summary = import_coco(source, name="club", root=raw, drop_bad=True)
+            import_labels(source, name="club", root=raw)
+        summary = import_labels(source, name="club", root=raw, drop_bad=True)
         assert summary.frames == 1
         assert any("annotation 2 on b.jpg" in note for note in summary.notes)
 
     def test_a_taken_name_is_kept_as_it_was(self, tmp_path, raw):
         source = stills(tmp_path / "mine")
-        import_coco(source, name="club", root=raw)
+        import_labels(source, name="club", root=raw)
         before = {name: (raw / name).stat().st_mtime_ns for name in everything(raw)}
         with pytest.raises(BadInput, match="exists already; choose another --name"):
-            import_coco(source, name="club", root=raw)
+            import_labels(source, name="club", root=raw)
         assert {name: (raw / name).stat().st_mtime_ns for name in everything(raw)} == before
 
     @pytest.mark.parametrize("name", ["", "..", "../x", "a/b", ".hidden", "a b", "x" * 99, "a\n"])
     def test_a_name_that_is_no_folder_is_refused(self, tmp_path, raw, name):
         with pytest.raises(BadInput, match="--name"):
-            import_coco(stills(tmp_path / "mine"), name=name, root=raw)
+            import_labels(stills(tmp_path / "mine"), name=name, root=raw)
 
     def test_a_folder_without_labels_and_a_path_that_is_nowhere_are_refused(self, tmp_path, raw):
         (tmp_path / "empty").mkdir()
         with pytest.raises(BadInput, match="holds no labels"):
-            import_coco(tmp_path / "empty", name="club", root=raw)
+            import_labels(tmp_path / "empty", name="club", root=raw)
         with pytest.raises(BadInput, match="does not exist"):
-            import_coco(tmp_path / "none", name="club", root=raw)
+            import_labels(tmp_path / "none", name="club", root=raw)
         with pytest.raises(BadInput, match="is not a folder"):
-            import_coco(stills(tmp_path / "mine"), tmp_path / "none", "club", raw)
+            import_labels(stills(tmp_path / "mine"), tmp_path / "none", "club", raw)
 
 
 class TestClipsThatComeAsPictures:
@@ -255,7 +255,7 @@ class TestClipsThatComeAsPictures:
         if flat:
             frames, names = frames / "jump", [name.removeprefix("jump/") for name in names[:3]]
         path = write(tmp_path / "export.json", labels(names))
-        summary = import_coco(path, frames, "club", raw)
+        summary = import_labels(path, frames, "club", raw)
         assert summary.videos == (1 if flat else 2)
         assert "frames of" in summary.notes[0] and "jump.mp4" in summary.notes[0]
         found = read_coco(raw / "club/annotations.json", images=raw / "club/images").frames
@@ -273,11 +273,11 @@ class TestClipsThatComeAsPictures:
         for day, count in (("mon", 12), ("tue", 8), ("wed", 8)):
             list(extract_clips([clip(tmp_path / day / "jump.mp4", count)], tmp_path / "frames" / day, every=4))
         names = ["mon/jump/000000.jpg", "tue/jump/000000.jpg"]
-        import_coco(write(tmp_path / "a.json", labels(names)), tmp_path / "frames", "club", raw)
+        import_labels(write(tmp_path / "a.json", labels(names)), tmp_path / "frames", "club", raw)
         assert len({frame.unit for frame in self.units(raw)["club"]}) == 2
         again = write(tmp_path / "b.json", labels(["tue/jump/000000.jpg", "wed/jump/000000.jpg"]))
         with pytest.raises(BadInputs, match=r"are both frame 0 of jump\.mp4"):
-            import_coco(again, tmp_path / "frames", "bad", raw)
+            import_labels(again, tmp_path / "frames", "bad", raw)
 
     @pytest.mark.parametrize(
         ("names", "groups"),
@@ -294,7 +294,7 @@ class TestClipsThatComeAsPictures:
         for name in names:
             picture(tmp_path / "x/images" / name)
         write(tmp_path / "x/annotations.json", labels(names))
-        summary = import_coco(tmp_path / "x", name="club", root=raw)
+        summary = import_labels(tmp_path / "x", name="club", root=raw)
         assert [frame.group for frame in self.units(raw)["club"]] == groups
         assert any("make" in note and "groups" in note for note in summary.notes) == any(groups)
 
@@ -307,7 +307,7 @@ class TestClipsThatComeAsPictures:
             path = tmp_path / f"cvat/annotations/person_keypoints_{subset}.json"
             write(path, labels(["frame_000001.png"]))
         for name in ("rf", "cvat"):
-            import_coco(tmp_path / name, name=name, root=raw)
+            import_labels(tmp_path / name, name=name, root=raw)
         found = self.units(raw, ("rf", "cvat"))
         assert {frame.unit for frame in found["rf"]} == {"rf/jump"}
         assert {frame.unit for frame in found["cvat"]} == {"cvat/train", "cvat/valid"}
@@ -316,7 +316,7 @@ class TestClipsThatComeAsPictures:
         picture(tmp_path / "x/images/frame_000012.png")
         write(tmp_path / "x/annotations.json", labels(["frame_000012.png"]))
         for name in ("one", "two"):
-            import_coco(tmp_path / "x", name=name, root=raw)
+            import_labels(tmp_path / "x", name=name, root=raw)
         sets = {name: read_coco(raw / name / "annotations.json") for name in ("one", "two")}
         sets["two"] = replace(sets["two"], frames=(replace(sets["two"].frames[0], file_name="other.png"),))
         assert len({frame.unit for frame in merge(sets).frames}) == 2
@@ -325,7 +325,7 @@ class TestClipsThatComeAsPictures:
     def test_the_person_says_which_pictures_belong_together(self, tmp_path, raw, by, units):
         names = [f"{folder}/{letter}.jpg" for folder in ("a", "b", "c") for letter in "qrstuvwx"]
         stills(tmp_path / "mine", names)
-        summary = import_coco(tmp_path / "mine", name="club", root=raw, group_by=by)
+        summary = import_labels(tmp_path / "mine", name="club", root=raw, group_by=by)
         assert len({frame.unit for frame in self.units(raw)["club"]}) == units
         assert any("its own group" in note for note in summary.notes) == (by == "auto")
 
@@ -338,7 +338,7 @@ class TestPicturesThatTrainersPassOver:
             (folder / "images").mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (64, 48), (40 * shade, 0, 0)).save(folder / "images" / name, kind)
         write(folder / "annotations.json", labels(names))
-        summary = import_coco(folder, name="club", root=raw)
+        summary = import_labels(folder, name="club", root=raw)
         there = read_coco(raw / "club/annotations.json", images=raw / "club/images").frames
         assert sorted(frame.file_name for frame in there) == ["a.jpg", "a~.jpg", "b.png", "c.png", "d.PNG"]
         assert Image.open(raw / "club/images/b.png").format == "PNG"
@@ -355,7 +355,7 @@ class TestPicturesThatTrainersPassOver:
         content["annotations"][1] |= {"keypoints": [5, 5, 2, 10, 8, 2, 12, 8, 2]}
         write(tmp_path / "mine/annotations.json", content)
         with pytest.raises(BadInputs, match=r"b\.png: is 64x9: pictures under 10 pixels"):
-            import_coco(tmp_path / "mine", name="club", root=raw)
+            import_labels(tmp_path / "mine", name="club", root=raw)
 
 
 class TestArchivesOfStrangers:
@@ -365,7 +365,7 @@ class TestArchivesOfStrangers:
     def test_nothing_is_written_outside(self, tmp_path, raw, name):
         path = pack(tmp_path / "x.zip", {"annotations.json": json.dumps(labels(["a.jpg"])), name: "{}"})
         with pytest.raises(BadInputs, match=r"x\.zip: 1 problem"):
-            import_coco(path, name="club", root=raw)
+            import_labels(path, name="club", root=raw)
         assert everything(tmp_path) == ["x.zip"]
 
     def test_links_are_refused(self, tmp_path, raw):
@@ -374,13 +374,13 @@ class TestArchivesOfStrangers:
         with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
             archive.writestr(link, "/etc/passwd")
         with pytest.raises(BadInputs, match="is a link"):
-            import_coco(tmp_path / "x.zip", name="club", root=raw)
+            import_labels(tmp_path / "x.zip", name="club", root=raw)
 
     def test_bombs_are_refused_unopened(self, tmp_path, raw):
         with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             archive.writestr("annotations.json", b"0" * 30_000_000)
         with pytest.raises(BadInput, match="no labelled set needs"):
-            import_coco(tmp_path / "x.zip", name="club", root=raw)
+            import_labels(tmp_path / "x.zip", name="club", root=raw)
 
     def test_damage_is_named(self, tmp_path, raw):
         content = os.urandom(5000)
@@ -389,17 +389,17 @@ class TestArchivesOfStrangers:
         data[2000] ^= 255
         path.write_bytes(data)
         with pytest.raises(BadInput, match="is a damaged archive"):
-            import_coco(path, name="club", root=raw)
+            import_labels(path, name="club", root=raw)
 
     def test_a_file_and_a_folder_of_one_name(self, tmp_path, raw):
         path = pack(tmp_path / "x.zip", {"a.json": "{}", "a.json/b.json": "{}"})
         with pytest.raises(BadInput, match="a file and a folder of one name"):
-            import_coco(path, name="club", root=raw)
+            import_labels(path, name="club", root=raw)
 
     def test_messages_name_the_archive_and_nothing_temporary(self, tmp_path, raw):
         path = pack(tmp_path / "x.zip", {"annotations.json": json.dumps(labels(["a.jpg"]))})
         with pytest.raises(BadInputs, match="do not exist") as caught:
-            import_coco(path, name="club", root=raw)
+            import_labels(path, name="club", root=raw)
         assert "partial" not in str(caught.value) and "x.zip" in str(caught.value)
         assert list(raw.iterdir()) == []
 
@@ -603,7 +603,7 @@ def test_a_set_put_in_by_hand_is_warned_of_where_its_labels_are_read(tmp_path, m
 @pytest.mark.real
 @pytest.mark.parametrize(("name", "frames", "joints"), [("flops", 27, 315), ("lspe", 2400, 32245)])
 def test_real_sets_of_photographs_go_in_cleanly(shared, raw, name, frames, joints):
-    summary = import_coco(shared / name, name=name, root=raw)
+    summary = import_labels(shared / name, name=name, root=raw)
     assert (summary.frames, summary.people, summary.joints) == (frames, frames, joints)
     assert f"each of {frames} pictures is its own group" in summary.notes[0]
     assert len(summary.notes) == (1 if name == "flops" else 2)
@@ -613,13 +613,13 @@ def test_real_sets_of_photographs_go_in_cleanly(shared, raw, name, frames, joint
 @pytest.mark.real
 def test_real_exports_of_tools_go_in_or_are_refused(shared, raw):
     gym = shared / "formats/cvat_coco_keypoints/finetune_gym"
-    summary = import_coco(gym / "annotations_v1/correct_n2_3_7_100.json", gym / "images", "gym", raw)
+    summary = import_labels(gym / "annotations_v1/correct_n2_3_7_100.json", gym / "images", "gym", raw)
     assert (summary.frames, summary.joints, summary.occluded) == (102, 1734, 972)
     assert "52886_1_106.jpg" in (raw / "gym/notes.txt").read_text()
     for drop in (False, True):
         with pytest.raises(BadInputs, match="mixed up by a merge"):
-            import_coco(gym / "annotations_v1/merged1_coco.json", gym / "images", "bad", raw, drop)
-    coco = import_coco(shared / "formats/mmpose_tests/coco/test_coco.json", name="coco", root=raw)
+            import_labels(gym / "annotations_v1/merged1_coco.json", gym / "images", "bad", raw, drop_bad=drop)
+    coco = import_labels(shared / "formats/mmpose_tests/coco/test_coco.json", name="coco", root=raw)
     assert (coco.frames, coco.people) == (4, 14)
     refused = {
         "formats/cvat_coco_keypoints/datumaro_test": "category 'b' does not name them",
@@ -632,5 +632,5 @@ def test_real_exports_of_tools_go_in_or_are_refused(shared, raw):
     }
     for path, problem in refused.items():
         with pytest.raises(BadInput, match=problem):
-            import_coco(shared / path, name="bad", root=raw)
+            import_labels(shared / path, name="bad", root=raw)
     assert sorted(path.name for path in raw.iterdir()) == ["coco", "gym"]

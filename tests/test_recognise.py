@@ -8,8 +8,9 @@ import pytest
 
 from fosbury.errors import BadInput
 from fosbury.formats.coco import read_coco
-from fosbury.formats.importing import import_coco
-from fosbury.formats.recognise import HEAD, KINDS, recognise, refuse_other_tools
+from fosbury.formats.importing import import_labels
+from fosbury.formats.recognise import TOOLS, kinds, recognise, refuse_other_tools
+from fosbury.formats.registry import FORMATS, HEAD
 
 CVAT_XML = '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n'
 KEYPOINT = {"from_name": "kp", "value": {"x": 1, "y": 2, "keypointlabels": ["nose"]}, "type": "keypointlabels"}
@@ -72,22 +73,23 @@ def test_what_is_no_tools_file_is_not_taken_for_one(tmp_path, name, content):
     refuse_other_tools(path)
 
 
-def test_every_kind_but_the_one_that_is_read_has_a_hint_and_a_file_here():
-    assert [kind.name for kind in KINDS if not kind.hint] == ["coco"]
-    assert {kind for kind, _ in FILES.values()} == {kind.name for kind in KINDS}
-    assert len({kind.name for kind in KINDS}) == len(KINDS)
+def test_every_kind_has_a_file_here_and_comes_from_the_registry_or_has_a_hint():
+    assert [kind.name for kind in kinds()] == [*FORMATS, *(tool.name for tool in TOOLS)]
+    assert {kind for kind, _ in FILES.values()} == {kind.name for kind in kinds()}
+    assert len({kind.name for kind in kinds()}) == len(kinds())
+    assert all(tool.hint for tool in TOOLS)
 
 
 @pytest.mark.parametrize("name", [name for name, (kind, _) in FILES.items() if kind != "coco"])
 def test_reading_and_importing_say_whose_file_it_is_and_what_to_export(tmp_path, name):
-    kind = next(kind for kind in KINDS if kind.name == FILES[name][0])
+    kind = next(tool for tool in TOOLS if tool.name == FILES[name][0])
     path = write(tmp_path / "set" / name, FILES[name][1])
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
         archive.write(path, name)
     (tmp_path / "raw").mkdir()
     for source in (path, tmp_path / "set", tmp_path / "set.zip"):
         with pytest.raises(BadInput) as caught:
-            import_coco(source, name="club", root=tmp_path / "raw")
+            import_labels(source, name="club", root=tmp_path / "raw")
         said = str(caught.value)
         assert kind.what in said and kind.hint in said and str(source) in said
     with pytest.raises(BadInput) as caught:
@@ -101,7 +103,7 @@ def test_coco_beside_another_tools_files_is_read(tmp_path):
     write(tmp_path / "set/data.yaml", FILES["data.yaml"][1])
     assert recognise(tmp_path / "set")[0].name == "coco"
     with pytest.raises(BadInput, match="no category names its joints"):
-        import_coco(tmp_path / "set", name="club", root=tmp_path / "raw")
+        import_labels(tmp_path / "set", name="club", root=tmp_path / "raw")
 
 
 def test_only_the_head_of_a_file_is_looked_at_and_an_entity_bomb_is_not_expanded(tmp_path):
@@ -160,9 +162,9 @@ def test_links_endless_folders_and_damaged_archives_give_no_answer(tmp_path):
 def test_real_exports_are_known(shared, tmp_path, path, kind):
     found = recognise(shared / "formats" / path)
     assert (found[0].name if found else None) == kind
-    if found and found[0].hint:
+    if found and found[0] in TOOLS:
         with pytest.raises(BadInput) as caught:
-            import_coco(shared / "formats" / path, name="club", root=tmp_path)
+            import_labels(shared / "formats" / path, name="club", root=tmp_path)
         assert found[0].what in str(caught.value) and found[0].hint in str(caught.value)
 
 
@@ -175,4 +177,4 @@ def test_real_sets_of_boxes_and_of_photographs_are_known(shared):
 
 def test_the_docs_name_every_kind():
     text = (Path(__file__).parents[1] / "docs/your-own-clips.md").read_text(encoding="utf-8")
-    assert [kind.what for kind in KINDS if kind.hint and kind.what not in text] == []
+    assert [tool.what for tool in TOOLS if tool.what not in text] == []

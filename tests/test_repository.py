@@ -24,7 +24,7 @@ PACKAGE = ROOT / "src" / "fosbury"
 
 # The floors of the house, lowest first: a room imports only from floors below it (and from itself).
 FLOORS = (
-    ("errors", "files", "documents", "model_kinds"),
+    ("errors", "files", "documents", "progress", "model_kinds"),
     ("skeleton", "media", "machine", "environment", "recipe"),
     ("pose", "config"),
     ("formats", "dataset", "metrics"),

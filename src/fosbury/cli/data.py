@@ -8,14 +8,9 @@ from typing import Annotated
 
 import typer
 
+from fosbury.formats.registry import AUTO, FORMATS
+
 app = typer.Typer()
-
-
-class Format(StrEnum):
-    """Layouts that `fosbury import` reads."""
-
-    auto = "auto"
-    coco = "coco"
 
 
 class Group(StrEnum):
@@ -53,12 +48,14 @@ def fetch(
 
 @app.command("import")
 def import_set(
-    path: Annotated[Path, typer.Argument(help="Labels: a COCO keypoints file, a folder that holds one, or a .zip.")],
+    path: Annotated[
+        Path, typer.Argument(help="Labels: a file, such as COCO keypoints, a folder that holds one, or a .zip.")
+    ],
     name: Annotated[str, typer.Option(help="Name of the new set, a folder in data/raw.")],
     images: Annotated[
         Path | None, typer.Option(help="Folder of the images; looked for beside the labels if not given.")
     ] = None,
-    format: Annotated[Format, typer.Option(help="Layout of the labels.")] = Format.auto,
+    format: Annotated[str, typer.Option(help=f"Of the labels: {', '.join(FORMATS)}, or the one found.")] = AUTO,
     drop_bad: Annotated[
         bool, typer.Option("--drop-bad", help="Leave out what has a problem instead of refusing the set.")
     ] = False,
@@ -71,10 +68,12 @@ def import_set(
     Example: `fosbury import export/annotations.json --images export/images --name club2026`
     """
     from fosbury.config import find_root, nearest_skeleton
-    from fosbury.formats.importing import import_coco
+    from fosbury.formats.importing import import_labels
 
     root = find_root()
-    done = import_coco(path, images, name, root / "data" / "raw", drop_bad, group_by.value)
+    done = import_labels(
+        path, images, name, root / "data" / "raw", format=format, drop_bad=drop_bad, group_by=group_by.value
+    )
     folder = done.folder.relative_to(root) if done.folder.is_relative_to(root) else done.folder
     typer.echo(
         f"{folder}: {done.frames} frames, {done.people} people, {done.joints} joints ({done.occluded} occluded), "

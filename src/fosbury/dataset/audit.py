@@ -36,12 +36,12 @@ import cv2
 import imagehash
 import numpy as np
 from PIL import Image, ImageOps
-from tqdm import tqdm
 
 from fosbury.errors import BadInputs
 from fosbury.media.files import sha256_of
 from fosbury.media.image import read_image
 from fosbury.pose import Dataset, Frame
+from fosbury.progress import progress
 
 DEFAULT_DISTANCE = 20
 HASH_SIDE = 16
@@ -175,7 +175,7 @@ def without_bars(grey: np.ndarray) -> tuple[int, int, int, int]:
 def fingerprints(paths: Sequence[Path]) -> list[Fingerprint]:
     """Hash image files in parallel, with a progress bar; the order is kept."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(tqdm(pool.map(fingerprint, paths), total=len(paths), desc="audit", unit="image", disable=None))
+        return list(progress(pool.map(fingerprint, paths), "audit", "image", len(paths)))
 
 
 def hamming(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Whose labels a file, a folder or an archive holds, by its first bytes, and which export of that tool can be read.
 
-One table, `KINDS`: what can be read comes first, then the more telling marks. Nothing is parsed, unpacked or followed:
-of each file at most ``HEAD`` bytes are looked at, of a folder or archive at most ``MOST_FILES`` files.
+The formats of the registry come first, then `TOOLS`, one table of what cannot be read, the more telling marks first.
+Nothing is parsed, unpacked or followed: of each file at most ``HEAD`` bytes are read, of a folder or archive at most
+``MOST_FILES`` files.
 """
 
 from __future__ import annotations
@@ -9,15 +10,14 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from fosbury.errors import BadInput
+from fosbury.formats.registry import FORMATS, HEAD, FileKind, LabelFormat, all_formats, head_of, text_of
 
-HEAD = 2**18
-"""Bytes of a file that are looked at; CVAT writes its labels' attributes before the first picture."""
 MOST_FILES = 40
 MOST_ENTRIES = 20_000
 DEEPEST = 4
@@ -28,29 +28,17 @@ _SLEAP_IO = "convert it with sleap-io: save_coco(load_file('{}'), 'annotations.j
 _NO_EXPORT = "it exports no COCO keypoints: label the pictures with a skeleton in CVAT, or convert the file yourself"
 
 
-@dataclass(frozen=True)
-class Kind:
-    """Labels of one tool.
+@dataclass(frozen=True, kw_only=True)
+class ForeignTool(FileKind):
+    """Labels of a tool whose files cannot be read.
 
     Attributes
     ----------
-    name : str
-        Short, for a table of readers.
-    what : str
-        What it is, to say after "is" or "holds".
-    suffixes : tuple of str
-        Of the files that are looked at.
-    looks : callable
-        From a file's name and the text of its first bytes to whether it is of this kind.
     hint : str
-        Which export can be read; empty where this one can.
+        Which export can be read.
     """
 
-    name: str
-    what: str
-    suffixes: tuple[str, ...]
-    looks: Callable[[str, str], bool]
-    hint: str = ""
+    hint: str
 
 
 def _has(*marks: str) -> Callable[[str, str], bool]:
@@ -62,122 +50,136 @@ def _has(*marks: str) -> Callable[[str, str], bool]:
 def _cvat(shapes: str, mode: str) -> Callable[[str, str], bool]:
     """CVAT's XML that holds ``shapes``, or says ``mode`` if it holds neither pictures nor tracks."""
 
-    def looks(name: str, head: str) -> bool:
+    def matches(name: str, head: str) -> bool:
         if not re.search(r"<annotations>\s*<version>1\.", head):
             return False
         first = re.search(r"<(image|track)\s", head)
         return first[1] == shapes if first else f"<mode>{mode}</mode>" in head
 
-    return looks
+    return matches
 
 
-KINDS = (
-    Kind(
-        "coco",
-        "COCO",
-        (".json",),
-        _has(r"^\s*\{", r'"(?:images|annotations|categories)"\s*:\s*\[', r'^(?![\s\S]*"(?:dm_format_version|shapes)")'),
+TOOLS = (
+    ForeignTool(
+        name="cvat_video",
+        what="CVAT's XML of a video ('CVAT for video 1.1')",
+        suffixes=(".xml",),
+        matches=_cvat("track", "interpolation"),
+        hint=_CVAT,
     ),
-    Kind(
-        "cvat_video", "CVAT's XML of a video ('CVAT for video 1.1')", (".xml",), _cvat("track", "interpolation"), _CVAT
+    ForeignTool(
+        name="cvat_images",
+        what="CVAT's XML of images ('CVAT for images 1.1')",
+        suffixes=(".xml",),
+        matches=_cvat("image", "annotation"),
+        hint=_CVAT,
     ),
-    Kind("cvat_images", "CVAT's XML of images ('CVAT for images 1.1')", (".xml",), _cvat("image", "annotation"), _CVAT),
-    Kind(
-        "roboflow_yolo_pose",
-        "Roboflow's YOLO pose labels (data.yaml)",
-        (".yaml", ".yml"),
-        _has(r"(?m)^kpt_shape\s*:", r"(?m)^roboflow\s*:"),
-        "in Roboflow, download the version in the format 'COCO Keypoint'",
+    ForeignTool(
+        name="roboflow_yolo_pose",
+        what="Roboflow's YOLO pose labels (data.yaml)",
+        suffixes=(".yaml", ".yml"),
+        matches=_has(r"(?m)^kpt_shape\s*:", r"(?m)^roboflow\s*:"),
+        hint="in Roboflow, download the version in the format 'COCO Keypoint'",
     ),
-    Kind(
-        "yolo_pose",
-        "YOLO pose labels of Ultralytics or CVAT (data.yaml)",
-        (".yaml", ".yml"),
-        _has(r"(?m)^kpt_shape\s*:"),
-        f"{_CVAT}; CVAT also takes these files ('Ultralytics YOLO Pose 1.0')",
+    ForeignTool(
+        name="yolo_pose",
+        what="YOLO pose labels of Ultralytics or CVAT (data.yaml)",
+        suffixes=(".yaml", ".yml"),
+        matches=_has(r"(?m)^kpt_shape\s*:"),
+        hint=f"{_CVAT}; CVAT also takes these files ('Ultralytics YOLO Pose 1.0')",
     ),
-    Kind(
-        "yolo_boxes",
-        "YOLO labels of boxes without joints (data.yaml)",
-        (".yaml", ".yml"),
-        _has(r"(?m)^names\s*:", r"(?m)^(?:train|val|nc)\s*:"),
-        "label the joints with a skeleton and export as 'COCO Keypoints'",
+    ForeignTool(
+        name="yolo_boxes",
+        what="YOLO labels of boxes without joints (data.yaml)",
+        suffixes=(".yaml", ".yml"),
+        matches=_has(r"(?m)^names\s*:", r"(?m)^(?:train|val|nc)\s*:"),
+        hint="label the joints with a skeleton and export as 'COCO Keypoints'",
     ),
-    Kind(
-        "darknet",
-        "YOLO 1.1 (Darknet) labels, boxes without joints",
-        (".data", ".names"),
-        lambda name, head: PurePosixPath(name).name in ("obj.data", "obj.names"),
-        _CVAT,
+    ForeignTool(
+        name="darknet",
+        what="YOLO 1.1 (Darknet) labels, boxes without joints",
+        suffixes=(".data", ".names"),
+        matches=lambda name, head: PurePosixPath(name).name in ("obj.data", "obj.names"),
+        hint=_CVAT,
     ),
-    Kind(
-        "label_studio",
-        "Label Studio's JSON",
-        (".json",),
-        _has(r"^\s*\[", r'"(?:keypointlabels|completed_by|from_name|to_name|annotator)"\s*:'),
-        "export as 'COCO': it holds keypoints since mid 2025, if every label of KeyPointLabels has a model_index",
+    ForeignTool(
+        name="label_studio",
+        what="Label Studio's JSON",
+        suffixes=(".json",),
+        matches=_has(r"^\s*\[", r'"(?:keypointlabels|completed_by|from_name|to_name|annotator)"\s*:'),
+        hint="export as 'COCO': it holds keypoints since mid 2025, if every label of KeyPointLabels has a model_index",
     ),
-    Kind(
-        "via", "VIA's JSON (VGG Image Annotator)", (".json",), _has(r'"(?:_via_\w+|shape_attributes)"\s*:'), _NO_EXPORT
+    ForeignTool(
+        name="via",
+        what="VIA's JSON (VGG Image Annotator)",
+        suffixes=(".json",),
+        matches=_has(r'"(?:_via_\w+|shape_attributes)"\s*:'),
+        hint=_NO_EXPORT,
     ),
-    Kind("labelme", "LabelMe's JSON", (".json",), _has(r'"shapes"\s*:\s*\['), _NO_EXPORT),
-    Kind(
-        "datumaro",
-        "Datumaro's JSON",
-        (".json",),
-        _has(r'"dm_format_version"|"categories"\s*:\s*\{\s*"(?:label|points)"'),
-        "convert it with Datumaro to the format 'coco_person_keypoints'",
+    ForeignTool(
+        name="labelme", what="LabelMe's JSON", suffixes=(".json",), matches=_has(r'"shapes"\s*:\s*\['), hint=_NO_EXPORT
     ),
-    Kind(
-        "openpose",
-        "what OpenPose found (JSON), not labels",
-        (".json",),
-        _has(r'"pose_keypoints_2d"\s*:'),
-        "correct poses in a labelling tool and export as 'COCO Keypoints'",
+    ForeignTool(
+        name="datumaro",
+        what="Datumaro's JSON",
+        suffixes=(".json",),
+        matches=_has(r'"dm_format_version"|"categories"\s*:\s*\{\s*"(?:label|points)"'),
+        hint="convert it with Datumaro to the format 'coco_person_keypoints'",
     ),
-    Kind(
-        "coco_results",
-        "results of a model in COCO's form (a list), not labels",
-        (".json",),
-        _has(r"^\s*\[", r'"image_id"\s*:', r'"score"\s*:'),
-        "correct poses in a labelling tool and export as 'COCO Keypoints'",
+    ForeignTool(
+        name="openpose",
+        what="what OpenPose found (JSON), not labels",
+        suffixes=(".json",),
+        matches=_has(r'"pose_keypoints_2d"\s*:'),
+        hint="correct poses in a labelling tool and export as 'COCO Keypoints'",
     ),
-    Kind(
-        "sleap",
-        "SLEAP's labels (.slp)",
-        (".slp",),
-        lambda name, head: True,
-        _SLEAP_IO.format("labels.slp"),
+    ForeignTool(
+        name="coco_results",
+        what="results of a model in COCO's form (a list), not labels",
+        suffixes=(".json",),
+        matches=_has(r"^\s*\[", r'"image_id"\s*:', r'"score"\s*:'),
+        hint="correct poses in a labelling tool and export as 'COCO Keypoints'",
     ),
-    Kind(
-        "deeplabcut",
-        "DeepLabCut's labels (CollectedData)",
-        (".csv", ".h5"),
-        lambda name, head: (
+    ForeignTool(
+        name="sleap",
+        what="SLEAP's labels (.slp)",
+        suffixes=(".slp",),
+        matches=lambda name, head: True,
+        hint=_SLEAP_IO.format("labels.slp"),
+    ),
+    ForeignTool(
+        name="deeplabcut",
+        what="DeepLabCut's labels (CollectedData)",
+        suffixes=(".csv", ".h5"),
+        matches=lambda name, head: (
             PurePosixPath(name).name.startswith("CollectedData")
             or bool(re.match(r"scorer,.*\r?\n(?:individuals,.*\r?\n)?bodyparts,", head))
         ),
-        _SLEAP_IO.format("CollectedData_NAME.csv"),
+        hint=_SLEAP_IO.format("CollectedData_NAME.csv"),
     ),
-    Kind(
-        "pascal_voc",
-        "Pascal VOC XML, boxes without joints",
-        (".xml",),
-        _has(r"<annotation>", r"<(?:object|filename|folder)>"),
-        "label the joints with a skeleton and export as 'COCO Keypoints'",
+    ForeignTool(
+        name="pascal_voc",
+        what="Pascal VOC XML, boxes without joints",
+        suffixes=(".xml",),
+        matches=_has(r"<annotation>", r"<(?:object|filename|folder)>"),
+        hint="label the joints with a skeleton and export as 'COCO Keypoints'",
     ),
-    Kind(
-        "yolo_text",
-        "YOLO's text labels without their data.yaml",
-        (".txt",),
-        _has(r"^\s*\d{1,4}(?:[ \t]+-?\d+(?:\.\d+)?(?:e-?\d+)?){4,}[ \t]*(?:\r?\n|$)"),
-        "they do not name the joints: export from the tool that made them as 'COCO Keypoints'",
+    ForeignTool(
+        name="yolo_text",
+        what="YOLO's text labels without their data.yaml",
+        suffixes=(".txt",),
+        matches=_has(r"^\s*\d{1,4}(?:[ \t]+-?\d+(?:\.\d+)?(?:e-?\d+)?){4,}[ \t]*(?:\r?\n|$)"),
+        hint="they do not name the joints: export from the tool that made them as 'COCO Keypoints'",
     ),
 )
-_SUFFIXES = tuple(dict.fromkeys(suffix for kind in KINDS for suffix in kind.suffixes))
 
 
-def recognise(path: str | Path) -> tuple[Kind, str] | None:
+def kinds() -> tuple[FileKind, ...]:
+    """Return all that can be recognised: what can be read, then what cannot."""
+    return (*all_formats(), *(tool for tool in TOOLS if tool.name not in FORMATS))
+
+
+def recognise(path: str | Path) -> tuple[FileKind, str] | None:
     """Find out whose labels a file, a folder or a ``.zip`` holds.
 
     Parameters
@@ -186,8 +188,8 @@ def recognise(path: str | Path) -> tuple[Kind, str] | None:
 
     Returns
     -------
-    tuple of Kind and str, or None
-        The first of `KINDS` that a file of it is of, and that file's name below ``path`` (empty for a file itself).
+    tuple of FileKind and str, or None
+        The first of `kinds` that a file of it is of, and that file's name below ``path`` (empty for a file itself).
         None where no file is of a known kind, or none can be read.
     """
     path = Path(path)
@@ -198,43 +200,53 @@ def recognise(path: str | Path) -> tuple[Kind, str] | None:
             with zipfile.ZipFile(path) as archive:
                 return _first(_of_archive(archive))
         if path.is_file():
-            return _first(iter([(path.name, _head_of(path))]), alone=True)
+            return _first(iter([(path.name, head_of(path))]), alone=True)
     except (OSError, ValueError, RuntimeError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error):
         return None
     return None
 
 
-def refuse_other_tools(path: str | Path) -> None:
-    """Refuse labels of a tool whose files cannot be read.
+def refuse_other_tools(path: str | Path, wanted: Collection[LabelFormat] | None = None) -> None:
+    """Refuse labels of a tool whose files cannot be read, or of another format than one that is wanted.
+
+    Parameters
+    ----------
+    path : str or Path
+    wanted : collection of LabelFormat, optional
+        Every format that can be read if not given.
 
     Raises
     ------
     BadInput
-        Saying whose labels they are, and which export can be read.
+        Saying whose labels they are, and what to do: which export can be read, or which format to name.
     """
     found = recognise(path)
-    if found is not None and found[0].hint:
-        kind, name = found
-        where = f" in {name}" if name else ""
-        verb = "holds" if name else "is"
-        raise BadInput(path, f"{verb} {kind.what}{where}, which cannot be read yet", kind.hint)
+    if found is None or (wanted is not None and found[0] in wanted):
+        return
+    kind, name = found
+    what = f"holds {kind.what} in {name}" if name else f"is {kind.what}"
+    if isinstance(kind, ForeignTool):
+        raise BadInput(path, f"{what}, which cannot be read yet", kind.hint)
+    if wanted is not None:
+        others = " or ".join(each.what for each in wanted)
+        raise BadInput(path, f"{what}, not {others}", f"import it with --format {kind.name}")
 
 
-def _first(files: Iterator[tuple[str, str]], alone: bool = False) -> tuple[Kind, str] | None:
-    best: tuple[int, str] | None = None
+def _first(files: Iterator[tuple[str, str]], alone: bool = False) -> tuple[FileKind, str] | None:
+    candidates, best = kinds(), None
     for name, head in files:
         suffix = PurePosixPath(name).suffix.lower()
-        for rank, kind in enumerate(KINDS if best is None else KINDS[: best[0]]):
-            if suffix in kind.suffixes and kind.looks(name, head):
-                best = rank, "" if alone else name
+        for rank, kind in enumerate(candidates):
+            if suffix in kind.suffixes and kind.matches(name, head):
+                candidates, best = candidates[:rank], (kind, "" if alone else name)
                 break
-    return None if best is None else (KINDS[best[0]], best[1])
+    return best
 
 
 def _of_folder(folder: Path) -> Iterator[tuple[str, str]]:
     entries = islice(_walk(folder), MOST_ENTRIES)
     for name in _telling(entry.relative_to(folder).as_posix() for entry in entries):
-        yield name, _head_of(folder / name)
+        yield name, head_of(folder / name)
 
 
 def _walk(folder: Path, depth: int = 0) -> Iterator[Path]:
@@ -254,23 +266,14 @@ def _of_archive(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
     members = (member for member in archive.namelist()[:MOST_ENTRIES] if not member.startswith("__MACOSX/"))
     for name in _telling(members):
         with archive.open(name) as file:
-            yield name, _text(file.read(HEAD))
+            yield name, text_of(file.read(HEAD))
 
 
 def _telling(names: Iterator[str]) -> list[str]:
     """The names that may tell most: by suffix in the order of the table, and the least deep; a few of each suffix."""
-    by_suffix: dict[str, list[str]] = {suffix: [] for suffix in _SUFFIXES}
+    by_suffix: dict[str, list[str]] = {suffix: [] for kind in kinds() for suffix in kind.suffixes}
     for name in names:
         found = by_suffix.get(PurePosixPath(name).suffix.lower())
         if found is not None and len(found) < MOST_FILES // 4:
             found.append(name)
     return [name for found in by_suffix.values() for name in found][:MOST_FILES]
-
-
-def _head_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return _text(file.read(HEAD))
-
-
-def _text(head: bytes) -> str:
-    return head.decode("utf-8-sig", "replace")

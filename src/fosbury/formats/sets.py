@@ -12,13 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from tqdm import tqdm
-
 from fosbury.errors import BadInput, BadInputs
 from fosbury.formats.coco import read_coco
 from fosbury.media import video
 from fosbury.media.extract import Manifest, extract, frame_name, read_manifest
 from fosbury.pose import OCCLUDED, Dataset, Frame
+from fosbury.progress import progress
 from fosbury.skeleton import Skeleton
 
 ANNOTATIONS, IMAGES, VIDEOS = "annotations.json", "images", "videos"
@@ -124,7 +123,7 @@ def extract_sets(
             if labelled is None or clip.name in labelled
         ]
     manifests: dict[str, list[Manifest]] = {folder.name: [] for folder in chosen}
-    for clip, folder, only in tqdm(jobs, desc="clips", unit="clip", disable=None):
+    for clip, folder, only in progress(jobs, "frames of clips", "clip"):
         try:
             manifests[folder.parent.name].append(extract(clip, folder, every, quality, only))
         except BadInput as error:

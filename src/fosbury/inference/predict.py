@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from fosbury.errors import BadInput
 from fosbury.inference.boxes import BoxProvider
@@ -16,6 +15,7 @@ from fosbury.media.image import read_image
 from fosbury.metrics.calibration import temperature_scaled
 from fosbury.metrics.evaluation import CAP, STATURE_MM, Evaluation, evaluate, unaided_score
 from fosbury.pose import Dataset, Pose
+from fosbury.progress import Bar
 from fosbury.skeleton import Skeleton, normalise
 
 NOTES = {
@@ -96,7 +96,7 @@ def predict_dataset(
     """
     predictions: list[list[Pose]] = []
     looker = BoxProvider(model, boxes) if boxes else None
-    with tqdm(total=len(dataset), desc=title, unit="frame", disable=None) as bar:
+    with Bar(title, "frame", len(dataset)) as bar:
         for start in range(0, len(dataset), batch):
             frames = dataset.frames[start : start + batch]
             images = [read_image(root / frame.file_name) for frame in frames]

@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import av
-from tqdm import tqdm
 
 from fosbury.errors import BadInput, BadInputs
 from fosbury.files import put_folder, replace_folder, work_folder
 from fosbury.media.files import sha256_of, unsafe_name
 from fosbury.media.image import encode_bgr
 from fosbury.media.video import decode, probe, to_image
+from fosbury.progress import Bar
 
 MANIFEST = "frames.json"
 VERSION = 1
@@ -230,8 +230,7 @@ def _write_frames(video: Path, folder: Path, asked: tuple[int, str, str, int, in
         return image.shape[1], image.shape[0]
 
     waiting: deque[Future[tuple[int, int]]] = deque()
-    bar = tqdm(total=None if only is None else len(only), desc=name, unit="frame", disable=None, leave=False)
-    with bar, ThreadPoolExecutor(_ENCODERS) as pool:
+    with Bar(name, "frame", len(only) if only else None, leave=False) as bar, ThreadPoolExecutor(_ENCODERS) as pool:
         chosen = None if only is None else set(only)
         for index, timestamp_ms, frame in decode(video, every=every, only=chosen, notes=notes):
             frames.append(index)

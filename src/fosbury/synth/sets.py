@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from fosbury.documents import read_yaml
 from fosbury.errors import BadInput
 from fosbury.files import replace_folder, work_folder
 from fosbury.media.video import write_video
 from fosbury.pose import NOT_LABELLED, body_area
+from fosbury.progress import progress
 from fosbury.synth.clips import BONES, JOINTS, Label, render_clip
 
 LIMITS = {
@@ -175,7 +175,7 @@ def _render_set(
     """Write the clips; return their labels as COCO keypoints."""
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for index in tqdm(range(clips), desc="built-in athlete", unit="clip", disable=None):
+    for index in progress(range(clips), "built-in athlete", "clip"):
         name = clip_name(index)
         frames, labels = render_clip(seed + index, size, fps, upright=upright, fixed=is_fixed(index, fixed_every))
         write_video(videos / f"{name}.mp4", frames, fps, crf=crf)

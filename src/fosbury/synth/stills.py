@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tqdm import tqdm
-
 from fosbury.media.image import write_image
 from fosbury.pose import Dataset, Frame, Person, body_area
+from fosbury.progress import progress
 from fosbury.skeleton import Skeleton
 from fosbury.synth.clips import JOINTS, Label, render_clip, render_stills
 
@@ -45,7 +44,7 @@ def write_stills(
     folder.mkdir(parents=True, exist_ok=True)
     shots = render_stills(n, seed, size, share=share, aim=aim)
     frames = []
-    for index, (image, label) in enumerate(tqdm(shots, total=n, desc="stills", disable=None)):
+    for index, (image, label) in enumerate(progress(shots, "stills", "picture", n)):
         name = f"{index:06d}.png"
         write_image(folder / name, image)
         frames.append(labelled_frame(name, label, size, skeleton))

@@ -11,7 +11,7 @@ problem; what is harmless (a joint outside the picture, a wrong ``num_keypoints`
 """
 
 from fosbury.formats.coco.categories import skeleton_of
-from fosbury.formats.coco.reading import read_coco
+from fosbury.formats.coco.reading import read_coco, read_content
 from fosbury.formats.coco.writing import write_coco
 
-__all__ = ["read_coco", "skeleton_of", "write_coco"]
+__all__ = ["read_coco", "read_content", "skeleton_of", "write_coco"]

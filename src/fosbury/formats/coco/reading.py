@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from fosbury.documents import parse_json
 from fosbury.errors import BadInput, BadInputs
@@ -26,6 +27,7 @@ def read_coco(
     skeleton: Skeleton | None = None,
     images: str | Path | Locate | None = None,
     on_problem: Literal["raise", "drop"] = "raise",
+    *,
     keep_empty: bool = False,
 ) -> Dataset:
     """Read and validate a COCO keypoints file.
@@ -58,7 +60,29 @@ def read_coco(
         If the file is no COCO file at all, or names fewer than half of the skeleton's joints.
     """
     path = Path(path)
-    content = _load(path)
+    return read_content(_load(path), path, skeleton, images, on_problem=on_problem, keep_empty=keep_empty)
+
+
+def read_content(
+    content: Mapping[str, list[Any]],
+    path: Path,
+    skeleton: Skeleton | None = None,
+    images: str | Path | Locate | None = None,
+    *,
+    on_problem: Literal["raise", "drop"] = "raise",
+    keep_empty: bool = False,
+) -> Dataset:
+    """Validate labels that are there as the lists of a COCO file, as readers of other formats make them.
+
+    Parameters
+    ----------
+    content : mapping of str to list
+        ``images``, ``annotations`` and ``categories`` as in a COCO keypoints file.
+    path : Path
+        What to call them in a message.
+    skeleton, images, on_problem, keep_empty
+        As for `read_coco`, which says what is returned and raised, too.
+    """
     found = Findings()
     categories = read_categories(content["categories"], found)
     records = read_records(content["annotations"], found)

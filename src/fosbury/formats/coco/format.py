@@ -1,0 +1,60 @@
+"""COCO keypoints as a format of labels: how it is known, and where tools put its files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from fosbury.formats.coco.reading import read_coco
+from fosbury.formats.coco.writing import write_coco
+from fosbury.formats.layout import LABELS, LabelFile, bases, label_file
+from fosbury.formats.registry import LabelFormat
+from fosbury.formats.sets import ANNOTATIONS
+from fosbury.media.extract import MANIFEST
+
+CVAT, ROBOFLOW = "person_keypoints_", "_annotations.coco.json"
+ROBOFLOW_FOLDERS = ("", "train", "valid", "test")
+_LIST = re.compile(r'"(?:images|annotations|categories)"\s*:\s*\[')
+_OTHERS = re.compile(r'"(?:dm_format_version|shapes)"')
+"""Datumaro's and LabelMe's."""
+
+
+def is_coco(name: str, head: str) -> bool:
+    """Whether a JSON file is an object with one of COCO's lists, by its first bytes."""
+    return head.lstrip().startswith("{") and bool(_LIST.search(head)) and not _OTHERS.search(head)
+
+
+def find_coco(path: Path) -> list[LabelFile]:
+    """Files of labels of a folder, in the layouts of this project, CVAT, and Roboflow; else whatever JSON it holds."""
+    if path.is_file():
+        return _files([path])
+    for base in bases(path):
+        if (base / ANNOTATIONS).is_file():
+            return _files([base / ANNOTATIONS])
+        labels = base / LABELS
+        roboflow = [file for sub in ROBOFLOW_FOLDERS if (file := base / sub / ROBOFLOW).is_file()]
+        loose = [file for file in base.glob("*.json") if not file.name.startswith(".") and file.name != MANIFEST]
+        for files in (labels.glob(f"{CVAT}*.json"), labels.glob("*.json"), roboflow, loose):
+            if found := _files(sorted(files)):
+                return found
+    return []
+
+
+def _files(files: list[Path]) -> list[LabelFile]:
+    alone = len(files) == 1
+    return [label_file(file, _subset(file), alone=alone, shuffled=file.name == ROBOFLOW) for file in files]
+
+
+def _subset(file: Path) -> str:
+    return file.parent.name if file.name == ROBOFLOW else file.stem.removeprefix(CVAT)
+
+
+FORMAT = LabelFormat(
+    name="coco",
+    what="COCO keypoints",
+    suffixes=(".json",),
+    matches=is_coco,
+    read=read_coco,
+    find=find_coco,
+    write=write_coco,
+)

@@ -1,0 +1,82 @@
+"""Where files of labels lie in a folder, and where their pictures may lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fosbury.formats.registry import LabelFormat
+from fosbury.formats.sets import IMAGES, VIDEOS
+
+LABELS = "annotations"
+"""Folder in which tools put labels beside ``images``."""
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """One file of labels.
+
+    Attributes
+    ----------
+    path : Path
+    folders : tuple of Path
+        That the names of its pictures may be relative to, the likeliest first.
+    videos : Path
+        Folder of its clips.
+    prefix : str
+        Folder of its pictures in the new set, which keeps equal names of two files apart.
+    shuffled : bool
+        Whether the tool deals the frames of a clip over its files.
+    """
+
+    path: Path
+    folders: tuple[Path, ...]
+    videos: Path
+    prefix: str = ""
+    shuffled: bool = False
+
+
+def label_file(path: Path, subset: str, *, alone: bool, shuffled: bool = False) -> LabelFile:
+    """Say where the pictures of a file of labels may lie.
+
+    Parameters
+    ----------
+    path : Path
+    subset : str
+        Name of the part of the set that the file labels.
+    alone : bool
+        Whether it is the only file of the set.
+    shuffled : bool
+        As `LabelFile` has it.
+    """
+    base = path.parent.parent if path.parent.name == LABELS else path.parent
+    folders = (base / IMAGES / subset, base / IMAGES / "default", base / IMAGES, base / subset, base)
+    return LabelFile(path, folders, base / VIDEOS, "" if alone else subset, shuffled)
+
+
+def bases(folder: Path) -> list[Path]:
+    """Return a folder, and the only folder in it, as archives often have it."""
+    inner = [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and not entry.name.startswith((".", "__"))]
+    return [folder, *inner] if len(inner) == 1 else [folder]
+
+
+def find_label_files(kind: LabelFormat, path: Path) -> Sequence[LabelFile]:
+    """Files of labels of a format: the file itself, or those of a folder, in the layouts of the tool.
+
+    Parameters
+    ----------
+    kind : LabelFormat
+    path : Path
+        A file is returned unread: what is wrong with it is for the reader to say.
+    """
+    if kind.find is not None:
+        return kind.find(path)
+    if path.is_file():
+        return [label_file(path, path.stem, alone=True)]
+    for base in bases(path):
+        there = [file for folder in (base / LABELS, base) for file in sorted(folder.glob("*")) if file.is_file()]
+        files = [file for file in there if not file.name.startswith(".") and kind.sniff(file)]
+        if files:
+            return [label_file(file, file.stem, alone=len(files) == 1) for file in files]
+    return []
