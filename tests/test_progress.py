@@ -10,11 +10,12 @@ import pytest
 from fosbury import machine
 from fosbury.backends import rtmpose, yolo
 from fosbury.machine import chosen_bfloat16, computes_bfloat16
+from fosbury.progress import duration
 from fosbury.recipe import Recipe
 from fosbury.synth.stills import write_stills
 from fosbury.training import progress
 from fosbury.training.job import TrainingJob
-from fosbury.training.progress import Progress, duration
+from fosbury.training.progress import Progress
 from fosbury.training.run import warn_of_bfloat16
 
 

@@ -30,7 +30,7 @@ DECIDES_NO_OUTPUT = {
     # what belongs to the machine, and a record of it beside the results
     *("environment.py", "machine.py"),
     # bars and lines of progress
-    "training/progress.py",
+    *("progress.py", "training/progress.py"),
 }
 """Modules that no stage depends on, nor through them on what they import."""
 

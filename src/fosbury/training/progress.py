@@ -9,7 +9,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-FIRST_LINE, NEXT_LINE = 10.0, 60.0  # seconds until a log has the first line of progress, and between later ones
+from fosbury.progress import FIRST_LINE, NEXT_LINE, duration
 
 
 class Progress:
@@ -72,17 +72,3 @@ class Progress:
     def close(self) -> None:
         """Leave the bar as it is."""
         self.bar.close()
-
-
-def duration(seconds: float) -> str:
-    """A length of time in words.
-
-    Examples
-    --------
-    >>> duration(42), duration(1830), duration(9000)
-    ('42 s', '30 min', '2 h 30 min')
-    """
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{round(seconds)} s"
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from fosbury.inference.rotated_crop import RotatedCrop, lean
 from fosbury.media.image import read_image, write_image
 from fosbury.pose import Dataset, Frame, Person
+from fosbury.progress import progress
 
 MARGINS = 1.25, 2.0  # side of the square in longer sides of the box, from and to
 SHIFT = 0.08  # of the square, either way
@@ -44,7 +44,7 @@ def upright_crops(dataset: Dataset, root: Path, folder: Path, seed: int) -> Data
     """
     chance = np.random.default_rng(seed)
     frames: list[Frame] = []
-    for frame in tqdm(dataset.frames, desc="upright crops", unit="frame", disable=None):
+    for frame in progress(dataset.frames, "upright crops", "frame"):
         picture = read_image(root / frame.file_name)
         for person in (each for each in frame.people if each.labelled.any()):
             margin, sway = chance.uniform(*MARGINS), chance.normal(0, SWAY)
