@@ -112,7 +112,7 @@ def test_a_format_that_is_named_and_does_not_match_is_refused(toy, tmp_path):
         (toys / "labels.csv", "coco", "is toy points, not COCO keypoints; import it with --format toy"),
         (pack(toys, tmp_path / "toys.zip"), "coco", "holds toy points in labels.csv, not COCO keypoints"),
         (coco, "toy", "holds COCO keypoints in annotations.json, not toy points; import it with --format coco"),
-        (tmp_path / "empty", "toy", "holds no toy points"),
+        (tmp_path / "empty", "toy", "holds no labels that can be read (toy points)"),
         (toys, "nonsense", "--format: is 'nonsense'; choose one of auto, coco, toy"),
     ):
         with pytest.raises(BadInput) as caught:

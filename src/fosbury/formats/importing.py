@@ -156,8 +156,8 @@ def _choose(path: Path, where: Path, formats: Sequence[LabelFormat]) -> tuple[La
     for each, files in found:
         if files:
             return each, files
-    what = formats[0].what if len(formats) == 1 else "labels"
-    raise BadInput(path, f"holds no {what} where tools put them", "export as 'COCO keypoints' and name the file")
+    known = ", ".join(each.what for each in formats)
+    raise BadInput(path, f"holds no labels that can be read ({known})", "export as 'COCO keypoints' and name the file")
 
 
 @dataclass(frozen=True)
