@@ -1,5 +1,7 @@
-"""What the audit of the splits finds: recall on changed photographs and on neighbouring frames of clips, and false
-alarms on pairs of different photographs."""
+"""Measure the audit of the splits.
+
+Recall on changed photographs and on neighbouring frames of clips, and false alarms on pairs of different photographs.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ Picture = Image.Image
 
 
 def recompressed(picture: Picture, quality: int = 75) -> Picture:
-    """The picture after JPEG."""
+    """Compress a picture as JPEG and read it again."""
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=quality)
     return Image.open(buffer).convert("RGB")
@@ -73,7 +75,7 @@ CHANGES: dict[str, Callable[[Picture], Picture]] = {
 
 
 def still(name: str) -> Frame:
-    """A picture of no clip, no group and nobody labelled."""
+    """Make a frame of no clip, no group and nobody labelled."""
     return Frame(name, 1, 1)
 
 
@@ -94,7 +96,7 @@ def changed(paths: Sequence[Path], change: Callable[[Picture], Picture]) -> list
 
 
 def neighbours(paths: Sequence[Path], gap: int) -> list[tuple[int, int]]:
-    """Indices of the frames of one clip that are so many frames apart."""
+    """Find the frames of one clip that are so many frames apart."""
     numbered = [FRAME_NUMBER.match(path.name) for path in paths]
     place = {(m["clip"], int(m["number"])): at for at, m in enumerate(numbered) if m}
     return [(at, place[clip, n + gap]) for (clip, n), at in sorted(place.items()) if (clip, n + gap) in place]

@@ -160,8 +160,11 @@ SHARE_METHODS: dict[str, Ends] = {
 
 
 def coverage(draws: dict[str, Draw], methods: dict[str, Ends], runs: int) -> Iterator[list[str]]:
-    """Rows of a table: what is drawn, the method, and for each number of units the coverage in per cent and, in
-    brackets, the median width over the truth."""
+    """Make the rows of a table of coverage.
+
+    What is drawn, the method, and for each number of units the coverage in per cent and, in brackets, the median width
+    over the truth.
+    """
     for what, draw in draws.items():
         for name, method in methods.items():
             cells = []
@@ -190,8 +193,11 @@ def resampled_differences(apart: np.ndarray, counts: np.ndarray) -> tuple[np.nda
 
 
 def paired(runs: int) -> Iterator[list[str]]:
-    """Rows of a table about two equal models: per cent of experiments in which an interval holds 0, in which P(better)
-    is at least 0.95 or at most 0.05, and in which a difference is called significant."""
+    """Make the rows of a table about two equal models.
+
+    Per cent of experiments in which an interval holds 0, in which P(better) is at least 0.95 or at most 0.05, and in
+    which a difference is called significant.
+    """
     for what, draw in MEANS.items():
         found = []
         for units in UNITS:
@@ -222,7 +228,7 @@ PAIRED = (
 
 
 def table(title: str, rows: Iterator[list[str]]) -> str:
-    """A table in Markdown: two columns of words, then one for each number of units."""
+    """Write a table in Markdown: two columns of words, then one for each number of units."""
     head = [title, "", *(f"{units} units" for units in UNITS)]
     lines = [head, ["---", "---", *["---:"] * len(UNITS)], *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

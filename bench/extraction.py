@@ -32,7 +32,7 @@ def plain(video: Path, folder: Path) -> int:
 
 
 def ours(video: Path, folder: Path) -> int:
-    """The same by the function that the stage calls."""
+    """Do the same by the function that the stage calls."""
     shutil.rmtree(folder, ignore_errors=True)
     return len(extract(video, folder, quality=QUALITY).frames)
 

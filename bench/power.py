@@ -1,5 +1,7 @@
-"""What a comparison says, by simulation: how often the number of clips it asks for shows the difference, and how often
-trainings that differ in their seed alone are called different.
+"""What a comparison says, by simulation.
+
+How often the number of clips it asks for shows the difference, and how often trainings that differ in their seed alone
+are called different.
 
     python bench/power.py
 
@@ -29,8 +31,10 @@ def asked_for(size: float, tests: int) -> int:
 
 
 def asked_for_before(size: float, tests: int) -> int:
-    """The same by the rule used before: as many clips as make the interval as narrow as the difference, and
-    as the test needs at all."""
+    """Count the clips by the rule used before.
+
+    As many as make the interval as narrow as the difference, and as the test needs at all.
+    """
     return max(int(np.ceil((norm.isf(SURE / (2 * tests)) * SPREAD_MM / size) ** 2)), least_units(tests))
 
 
@@ -59,8 +63,10 @@ def powers(runs: int) -> Iterator[list[str]]:
 def trained(
     rng: np.random.Generator, clips: int, sides: Sequence[int], seed_mm: float, both_mm: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Errors (R, U, 1) of runs of two equally good models, and counts: a clip is as hard for all, a seed adds its shift
-    to all clips of a run, and each clip of each run has its own."""
+    """Draw errors (R, U, 1) of runs of two equally good models, and counts.
+
+    A clip is as hard for all, a seed shifts all clips of a run, and each clip of each run has a shift besides.
+    """
     hard = rng.normal(200, CLIP_MM, (clips, 1))
     a, b = (hard + rng.normal(0, seed_mm, (runs, 1, 1)) + rng.normal(0, both_mm, (runs, clips, 1)) for runs in sides)
     return a, b, np.ones((clips, 1))
@@ -81,7 +87,7 @@ def seeds(runs: int) -> Iterator[list[str]]:
 
 
 def table(head: Sequence[str], rows: Iterator[list[str]]) -> str:
-    """A table in Markdown."""
+    """Write a table in Markdown."""
     lines = [head, ["---:"] * len(head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

@@ -1,4 +1,6 @@
-"""Write ``arch_errors.csv``: one row for each of 400 inverted athletes of Leeds Sports Pose Extended, as weights of
+"""Write ``arch_errors.csv``: one row for each of 400 inverted athletes.
+
+They are of Leeds Sports Pose Extended, as weights of
 YOLO11n-pose that were not fine-tuned see them. ``bench/coverage.py`` draws its real errors from it.
 
     python bench/data/arch_errors.py --labels DIR/annotations.json --images DIR/images --weights FILE.pt

@@ -12,7 +12,7 @@ from rich.table import Table
 
 
 def positive(text: str) -> int:
-    """A whole number from 1 up, from the command line."""
+    """Read a whole number from 1 up, from the command line."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 up")
     return int(text)

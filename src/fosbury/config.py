@@ -195,7 +195,7 @@ class Params(Section):
 
 
 def find_root(start: Path | None = None) -> Path:
-    """The repository's root: the nearest folder, from ``start`` upwards, with conf/config.yaml and dvc.yaml.
+    """Find the repository's root: the nearest folder, from ``start`` upwards, with conf/config.yaml and dvc.yaml.
 
     Raises
     ------
@@ -362,7 +362,7 @@ def check_names(root: Path) -> None:
 
 
 def named_skeleton(name: str, root: Path | None = None) -> Skeleton:
-    """A skeleton of conf/skeleton.
+    """Read a skeleton of conf/skeleton.
 
     Raises
     ------
@@ -386,7 +386,7 @@ def default_skeleton() -> Skeleton | None:
 
 
 def nearest_skeleton(joints: Sequence[str], root: Path | None = None) -> tuple[Skeleton, list[str]]:
-    """The skeleton of conf/skeleton of whose joints these names have the largest share, and the joints that they lack.
+    """Find the skeleton of whose joints these names have the largest share, and the joints that they lack.
 
     The first by name where several share as much.
     """
@@ -397,7 +397,7 @@ def nearest_skeleton(joints: Sequence[str], root: Path | None = None) -> tuple[S
 
 
 def model_option(name: str, root: Path | None = None) -> Model:
-    """A model of conf/model.
+    """Read a model of conf/model.
 
     Raises
     ------
@@ -412,7 +412,7 @@ def model_option(name: str, root: Path | None = None) -> Model:
 
 
 def to_yaml(values: dict[str, Any]) -> str:
-    """The text of params.yaml, byte for byte as DVC writes it."""
+    """Return the text of params.yaml, byte for byte as DVC writes it."""
     from omegaconf import OmegaConf
 
     return OmegaConf.to_yaml(OmegaConf.create(values))
@@ -470,7 +470,7 @@ def _check_source(source: str, root: Path) -> None:
 
 
 def overrides_in_effect(params: Params, values: dict[str, Any], root: Path) -> list[str]:
-    """What sets ``values`` apart from conf/ with the same experiment: first the options chosen, then single values.
+    """List what sets ``values`` apart from conf/ with the same experiment: options chosen, then single values.
 
     Raises
     ------
@@ -544,5 +544,5 @@ def _allowed_keys(place: tuple[str | int, ...]) -> list[str]:
 
 
 def _one_line(error: Exception) -> str:
-    """A library's message without its own layout, or the search path that Hydra adds."""
+    """Strip a library's message of its layout, and of the search path that Hydra adds."""
     return " ".join(str(error).partition("Config search path")[0].split()).rstrip(".")

@@ -108,7 +108,7 @@ def _constructed(text: str) -> Any:
 
 
 def _extent(node: yaml.Node, known: dict[int, tuple[int, int] | None]) -> tuple[int, int]:
-    """Number of values and depth of a node, with what its aliases repeat; refuses what a document may not hold."""
+    """Count the values and the depth of a node, with what its aliases repeat; refuses what a document may not hold."""
     if id(node) in known:
         extent = known[id(node)]
         if extent is None:

@@ -99,7 +99,7 @@ def write_environment(path: str | Path) -> None:
 
 
 def differences(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
-    """What of :func:`environment` is not as it was recorded, ``threads 2 instead of 1``."""
+    """List what of :func:`environment` is not as it was recorded, ``threads 2 instead of 1``."""
     keys = sorted(recorded.keys() | here.keys())
     return [
         f"{key} {here.get(key)} instead of {recorded.get(key)}" for key in keys if recorded.get(key) != here.get(key)

@@ -31,7 +31,7 @@ def default_device() -> str:
 
 
 def usable_device() -> str:
-    """The device of ``default_device``, made sure that torch has it.
+    """Return the device of ``default_device``, after making sure that torch has it.
 
     Raises
     ------

@@ -125,7 +125,7 @@ class Recipe(Section):
     rtmpose: RtmposeRecipe = RtmposeRecipe()
 
     def ignored_by(self, backend: str) -> dict[str, tuple[Any, Any]]:
-        """What is set in the sections of other backends: by dotted key the value, and the default it should have."""
+        """Find what the sections of other backends set: by dotted key the value, and the default it should have."""
         found = {}
         for section, values in self:
             if isinstance(values, Section) and section != backend:

@@ -58,7 +58,7 @@ class Backend(Protocol):
 
 
 def backend(name: str) -> Backend:
-    """The backend of a name.
+    """Return the backend of a name.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def backend(name: str) -> Backend:
 
 
 def backend_of(checkpoint: Path) -> Backend:
-    """The backend that a checkpoint belongs to.
+    """Return the backend that a checkpoint belongs to.
 
     Raises
     ------

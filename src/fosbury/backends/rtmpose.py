@@ -186,7 +186,7 @@ def _run(forward: nn.Module, device: str, batch: np.ndarray) -> np.ndarray:
 
 
 def build_network(architecture: str, joints: int) -> nn.Module:
-    """An RTMPose network as MMPose's configuration describes it, with weights at random.
+    """Build an RTMPose network as MMPose's configuration describes it, with weights at random.
 
     Parameters
     ----------
@@ -253,8 +253,10 @@ def load_network(path: Path, skeleton: Skeleton | None = None) -> tuple[nn.Modul
 
 
 def save_network(weights: Mapping[str, torch.Tensor], architecture: str, path: Path, skeleton: Skeleton) -> None:
-    """Write weights, in half precision and nothing but tensors and plain values, so that the same state gives the
-    same bytes."""
+    """Write weights so that the same state gives the same bytes.
+
+    In half precision, and nothing but tensors and plain values.
+    """
     half = {
         name: (value.half() if value.is_floating_point() else value).contiguous() for name, value in weights.items()
     }
@@ -322,8 +324,11 @@ def _augmentation(recipe: Recipe, codec: Mapping[str, Any], halves: bool) -> Com
 
 
 class _Crops(torch.utils.data.Dataset):
-    """Augmented crops of the labelled people. Chance depends on seed, epoch and place only, so that a run that was
-    killed goes on as if it had not been, whatever the number of workers."""
+    """Augmented crops of the labelled people.
+
+    Chance depends on seed, epoch and place only, so that a run that was killed goes on as if it had not been, whatever
+    the number of workers.
+    """
 
     def __init__(self, dataset: Dataset, root: Path, recipe: Recipe, codec: Mapping[str, Any], seed: int):
         repeats = arch_repeats(dataset, recipe.oversample_arch)
@@ -510,8 +515,9 @@ def _epoch(
 def _aux_grid_loss(
     cells: torch.Tensor, along_x: torch.Tensor, along_y: torch.Tensor, labelled: torch.Tensor
 ) -> torch.Tensor:
-    """Cross entropy of the cell of the last feature map (B, K, 8, 6) that each labelled joint lies in, summed over the
-    crops of a batch.
+    """Compute the cross entropy of the cell of the last feature map that each labelled joint lies in.
+
+    The map has the shape (B, K, 8, 6); the loss is summed over the crops of a batch.
 
     Two distributions along the edges teach the backbone little while they are still the same for every picture: from
     scratch RTMPose stays on that plateau for many thousand pictures. The map that they are made from has a place for

@@ -146,7 +146,7 @@ def _joints(module: Any) -> int:
 
 
 def _layout(architecture: str) -> dict[str, Any]:
-    """What a network consists of, as Ultralytics' package describes it.
+    """List what a network consists of, as Ultralytics' package describes it.
 
     The file is named by its place in the package: by its name alone Ultralytics takes one from the working folder
     first, and evaluates what it says.
@@ -201,7 +201,7 @@ def _rows(weights: Mapping[str, torch.Tensor], branch: str) -> int:
 
 
 def _joints_of(weights: Mapping[str, torch.Tensor], layout: Any, path: Path, hint: str) -> tuple[int, int]:
-    """Number of joints, and of values for each, as the stored description says and the weights confirm."""
+    """Return the number of joints, and of values for each, as the stored description says and the weights confirm."""
     shape = layout.get("kpt_shape") if isinstance(layout, dict) else None
     rows = _rows(weights, JOINTS)
     if (
@@ -218,7 +218,7 @@ def _joints_of(weights: Mapping[str, torch.Tensor], layout: Any, path: Path, hin
 
 
 def _network_of(weights: dict[str, torch.Tensor], joints: int, values: int) -> YoloModule | None:
-    """The network of the list that has exactly these weights; None where there is none."""
+    """Find the network of the list that has exactly these weights; None where there is none."""
     classes, first = _rows(weights, CLASSES), weights.get("model.0.conv.weight")
     if first is None or not 0 < classes <= MOST_CLASSES:
         return None

@@ -118,7 +118,7 @@ def split_fold(
 
 
 def _units(dataset: Dataset) -> dict[str, list[Frame]]:
-    """The frames of each unit, by the name of the unit."""
+    """Gather the frames of each unit, by the name of the unit."""
     units: dict[str, list[Frame]] = defaultdict(list)
     for frame in dataset.frames:
         units[frame.unit].append(frame)

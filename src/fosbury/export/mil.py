@@ -150,7 +150,7 @@ def _flags(values: Any, count: int) -> list[bool]:
 def _padding(
     kind: str, pad: Any, side: Sequence[int], kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
 ) -> list[int]:
-    """Padding as torch wants it: last axis first, (before, after) of each."""
+    """Return the padding as torch wants it: last axis first, (before, after) of each."""
     if kind == "valid":
         return [0] * (2 * len(side))
     if kind == "custom":

@@ -172,7 +172,7 @@ class _Clips:
 
 
 def groups_of_names(stills: Mapping[str, Still]) -> dict[str, str]:
-    """Groups that the names of pictures tell, by the keys of ``stills``; those whose names tell none are left out."""
+    """Find the groups that the names of pictures tell, by the keys of ``stills``; where a name tells none, none."""
     groups: dict[str, str] = {}
     unsure: dict[str, list[str]] = defaultdict(list)
     for key, still in stills.items():

@@ -1,5 +1,6 @@
-"""Predicted poses of labelled frames in one small file (NumPy's .npz), so that models are compared without being run
-again.
+"""Predicted poses of labelled frames in one small file (NumPy's .npz).
+
+So models are compared without being run again.
 
 For each model ``NAME/frame`` (P,) tells which of ``files`` a pose is of, with ``NAME/keypoints`` (P, K, 2) in pixels,
 ``NAME/confidence`` (P, K), ``NAME/box`` (P, 4) and ``NAME/score`` (P,), all in float32. Nothing in it is ever

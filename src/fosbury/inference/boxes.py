@@ -1,5 +1,6 @@
-"""Boxes for a top-down model: those of the labelled people, of the athlete whom a search of the whole picture finds, or
-of the clip's last frame.
+"""Boxes for a top-down model.
+
+Those of the labelled people, of the athlete whom a search of the whole picture finds, or of the clip's last frame.
 
 The search needs no other network. A SimCC network that is shown no person answers with flat distributions, so its
 confidence tells windows with an athlete from windows without; each of the best windows is then drawn to the joints
@@ -50,7 +51,7 @@ def _starts(length: int, side: float) -> np.ndarray:
 
 
 def box_of(pose: Pose, margin: float = MARGIN) -> np.ndarray:
-    """The box x1, y1, x2, y2 of the joints that a model is reasonably sure of.
+    """Return the box x1, y1, x2, y2 of the joints that a model is reasonably sure of.
 
     Parameters
     ----------

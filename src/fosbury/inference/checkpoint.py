@@ -44,7 +44,7 @@ class Inert:
 
     @classmethod
     def part(cls, thing: Any, name: str) -> Any:
-        """What ``thing`` holds by that name; None where it is nothing of the kind."""
+        """Return what ``thing`` holds by that name; None where it is nothing of the kind."""
         return getattr(thing, "state", {}).get(name) if type(thing) is cls else None
 
 

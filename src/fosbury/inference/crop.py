@@ -67,7 +67,7 @@ class Crop:
         return (points - self.matrix[:, 2]) @ np.linalg.inv(self.matrix[:, :2]).T + HALF
 
     def warp(self, picture: np.ndarray) -> np.ndarray:
-        """The input, uint8 (H, W, 3), black where it reaches beyond the picture."""
+        """Cut out the input, uint8 (H, W, 3), black where it reaches beyond the picture."""
         height, width = self.size
         return cv2.warpAffine(picture, self.matrix, (width, height), flags=cv2.INTER_LINEAR)
 

@@ -164,7 +164,7 @@ def read_entries(given: Mapping[str, str], where: str | Path, skeleton: Skeleton
 
 
 def skeleton_of(path: str | Path, joints: int, about: Mapping[str, Any], given: Skeleton | None) -> Skeleton:
-    """The joints of a checkpoint: what it says itself, else ``given``, else those of official weights.
+    """Return the joints of a checkpoint: what it says itself, else ``given``, else those of official weights.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def skeleton_of(path: str | Path, joints: int, about: Mapping[str, Any], given: 
 
 
 def official_skeleton(other: Skeleton) -> Skeleton:
-    """The skeleton of the official weights, with sigmas taken from ``other`` where it has the joint."""
+    """Return the skeleton of the official weights, with sigmas taken from ``other`` where it has the joint."""
     place = other.match(OFFICIAL_JOINTS)
     sigmas = dict.fromkeys(OFFICIAL_JOINTS, 0.05)
     sigmas |= {OFFICIAL_JOINTS[at]: float(other.sigmas[index]) for index, at in enumerate(place) if at >= 0}

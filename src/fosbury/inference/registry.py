@@ -109,7 +109,7 @@ def import_kind(name: str, where: str | Path) -> ModuleType:
 
 
 def _named_backend(path: Path) -> str | None:
-    """The backend that a checkpoint names; None where it names none, or cannot be read."""
+    """Return the backend that a checkpoint names; None where it names none, or cannot be read."""
     from fosbury.inference.checkpoint import read_checkpoint  # imports torch, which an exported file does without
 
     try:

@@ -74,12 +74,12 @@ class RotatedCrop:
         return (points - self.matrix[:, 2]) @ self.matrix[:, :2]
 
     def box(self, box: np.ndarray) -> np.ndarray:
-        """The upright box, in pixels of the square, around a box of the picture."""
+        """Return the upright box, in pixels of the square, around a box of the picture."""
         corners = self.points(box[[0, 1, 2, 1, 0, 3, 2, 3]].reshape(4, 2))
         return np.concatenate([corners.min(0), corners.max(0)])
 
     def warp(self, picture: np.ndarray) -> np.ndarray:
-        """The pixels of the square, uint8 (side, side, 3), grey where it reaches beyond the picture."""
+        """Cut out the pixels of the square, uint8 (side, side, 3), grey where it reaches beyond the picture."""
         by_centres = self.matrix.copy()  # OpenCV gives the centre of pixel i the coordinate i, not i + 0.5
         by_centres[:, 2] += self.matrix[:, :2] @ (0.5, 0.5) - 0.5
         size = (self.side, self.side)

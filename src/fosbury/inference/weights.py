@@ -79,7 +79,7 @@ def obtain_weights(path: str | Path, sha256: str | None, name: str, url: str | N
 
 
 def source_url(url: str, mirror: str | None = None) -> str:
-    """The address to fetch from: ``url``, or the file of the same name below the mirror.
+    """Return the address to fetch from: ``url``, or the file of the same name below the mirror.
 
     Parameters
     ----------

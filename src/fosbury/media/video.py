@@ -148,7 +148,7 @@ def _decoded(path: Path, notes: list[str]) -> Iterator[tuple[av.VideoFrame, av.V
 
 
 def _timed(path: Path, notes: list[str]) -> Iterator[tuple[int, float, av.VideoFrame, av.VideoStream]]:
-    """Number and time the frames, from 0 and always onwards.
+    """Yield the frames with number and time, from 0 and always onwards.
 
     Where a timestamp is absent (Matroska has none below zero) or goes back (AVI stores decoding order), the declared
     rate takes its place.

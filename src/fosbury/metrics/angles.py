@@ -1,5 +1,7 @@
-"""What a coach reads: the bend of knees and hips, the lean of the trunk, the depth of the arch, and the shake of joints
-from frame to frame."""
+"""What a coach reads in a pose.
+
+The bend of knees and hips, the lean of the trunk, the depth of the arch, and the shake of joints from frame to frame.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ def bend(first: np.ndarray, corner: np.ndarray, last: np.ndarray) -> np.ndarray:
 
 
 def angles(keypoints: np.ndarray, skeleton: Skeleton) -> dict[str, np.ndarray]:
-    """The angles of poses, in degrees, as the picture shows them, and the depth of the arch.
+    """Measure the angles of poses, in degrees, as the picture shows them, and the depth of the arch.
 
     Parameters
     ----------
@@ -167,7 +169,7 @@ def jitter(
 
 
 def common_step(dataset: Dataset) -> int | None:
-    """The step between neighbouring frames of one clip that is found most often; None where no two share a clip."""
+    """Find the commonest step between neighbouring frames of one clip; None where no two share a clip."""
     numbers: dict[str, list[int]] = defaultdict(list)
     for frame in dataset.frames:
         if frame.video is not None and frame.frame is not None:

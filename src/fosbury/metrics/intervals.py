@@ -68,7 +68,7 @@ class Difference:
 
 
 def sums_by_unit(unit: np.ndarray, values: np.ndarray, counted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sums and counts over the rows of each unit.
+    """Sum and count over the rows of each unit.
 
     Parameters
     ----------
@@ -276,8 +276,9 @@ def least_units(tests: int) -> int:
 
 
 def holm(p: Sequence[float]) -> np.ndarray:
-    """p-values of many tests, raised so that one false alarm among all of them stays as rare as one test would make it
-    (Holm 1979).
+    """Raise the p-values of many tests (Holm 1979).
+
+    One false alarm among all of them stays as rare as one test would make it.
 
     Parameters
     ----------

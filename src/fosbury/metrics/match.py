@@ -37,8 +37,9 @@ def _area(boxes: np.ndarray) -> np.ndarray:
 
 
 def match_boxes(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-    """Give every labelled person of one frame at most one prediction, so that the overlaps add up to the
-    most.
+    """Give every labelled person of one frame at most one prediction.
+
+    The overlaps add up to the most.
 
     Only overlaps of at least `MATCH_IOU` count.
 

@@ -61,7 +61,7 @@ class JointErrors:
         return round(float((self.error_trunk <= threshold).mean()), 4) if len(self) else None
 
     def frames(self) -> int:
-        """Number of frames."""
+        """Return the number of frames."""
         return len(np.unique(self.frame))
 
 

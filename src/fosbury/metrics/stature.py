@@ -91,7 +91,7 @@ def grouped_percentile(values: np.ndarray, groups: np.ndarray, percentile: float
 
 
 def athletes(dataset: Dataset) -> np.ndarray:
-    """Number the athletes of a data set: the limbs of people with one number vote together on the pixel stature.
+    """Assign a number to each athlete: limbs of people with one number vote together on the pixel stature.
 
     A clip in which no frame holds more than one person with a labelled joint shows one athlete. Nothing links the
     people of different frames otherwise, so in a clip with several people at once, and in stills, each person of

@@ -1,5 +1,7 @@
-"""What kind of mistake each predicted joint is, after Ronchi and Perona (2017, "Benchmarking and Error Diagnosis in
-Multi-Instance Pose Estimation", section 3), with the keypoint similarity of OKS as the measure of nearness.
+"""What kind of mistake each predicted joint is.
+
+After Ronchi and Perona (2017, "Benchmarking and Error Diagnosis in Multi-Instance Pose Estimation", section 3), with
+the keypoint similarity of OKS as the measure of nearness.
 
 Wider than theirs in one thing: their inversions are joints on the other side's place, these are on any other joint of
 the athlete, since in the arch shoulders lie on legs. Points thrown at random into the box of an athlete are inversions

@@ -50,12 +50,14 @@ class Comparison:
     notes: tuple[str, ...]
 
     def side(self, name: str) -> tuple[Evaluation, ...]:
-        """Evaluations of the runs of a side."""
+        """Evaluate the runs of a side."""
         return self.evaluations[self.names.index(name)]
 
     def changed_frames(self, name: str) -> list[tuple[Frame, float, float]]:
-        """Frames whose mean error in mm-equivalents moved most against the first side: those that gained most, then
-        those that lost most, with both errors."""
+        """Find the frames whose mean error moved most against the first side.
+
+        Those that gained most, then those that lost most, with both errors in mm-equivalents.
+        """
         frames, _ = self.evaluations[0][0].frame_errors()
         before, after = (
             np.mean([run.frame_errors()[1] for run in side], axis=0) for side in (self.evaluations[0], self.side(name))
@@ -113,7 +115,7 @@ def _poses(run: Run, test: Dataset) -> list[Any]:
 
 
 def _applied(runs: Sequence[Run]) -> list[str]:
-    """What is to be said of settings of the measure that differ: which were applied to all."""
+    """Say which settings of the measure differ, and which were applied to all."""
     first, differing = runs[0].name, _differing([run.params for run in runs])
     notes = []
     for name in SETTINGS:
@@ -125,7 +127,7 @@ def _applied(runs: Sequence[Run]) -> list[str]:
 
 
 def _seed_notes(sides: Sequence[Side]) -> list[str]:
-    """What is to be said of trainings that differ in their seed alone, and of runs of a side that differ in more."""
+    """Note trainings that differ in their seed alone, and runs of a side that differ in more."""
     notes = []
     for side in sides:
         more = sorted(_differing([run.params for run in side.runs]).keys() - {SEED})
@@ -140,7 +142,7 @@ def _seed_notes(sides: Sequence[Side]) -> list[str]:
 
 
 def _told_boxes(runs: Sequence[Run]) -> list[str]:
-    """What is to be said where a model did not look for people by itself."""
+    """Note a model that did not look for people by itself."""
     told = {run.name: run.params.get("model.boxes") for run in runs}
     labels = [name for name, source in told.items() if source == "labels"]
     others = [f"{name} looked by {source}" for name, source in told.items() if source not in (None, "labels")]

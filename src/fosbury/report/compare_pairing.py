@@ -78,7 +78,7 @@ def _shared(runs: Sequence[Run], common: bool) -> set[str]:
 
 
 def _unlike(a: Frame, b: Frame) -> set[str]:
-    """What two labellings of one frame differ in, of all that decides how it is measured and grouped."""
+    """Name what two labellings of one frame differ in, of all that decides how it is measured and grouped."""
     found = {"the size"} if (a.width, a.height) != (b.width, b.height) else set()
     found |= {"the clip or group"} if a.unit != b.unit else set()
     found |= {"the phase"} if a.phase != b.phase else set()
@@ -95,6 +95,6 @@ def _unlike(a: Frame, b: Frame) -> set[str]:
 
 
 def _some(names: set[str]) -> str:
-    """The first few of many names."""
+    """Return the first few of many names."""
     shown = ", ".join(sorted(names)[:SHOWN])
     return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"

@@ -1,5 +1,7 @@
-"""What a model was trained on, as far as the repository records it: its own training and validation frames, and those
-behind its starting weights, where a run of the same repository made these."""
+"""What a model was trained on, as far as the repository records it.
+
+Its training and validation frames, and those behind its starting weights, where a run of the same repository made them.
+"""
 
 from __future__ import annotations
 
@@ -111,7 +113,7 @@ def _digest(revision: str, weights: str, read: Read) -> str | None:
 
 
 def _trained_by(digest: str | None, repository: Path) -> str | None:
-    """The commit whose training left a checkpoint of this hash."""
+    """Find the commit whose training left a checkpoint of this hash."""
     if digest is None:
         return None
     commits = _git(repository, "log", "--all", "--format=%H", f"-S{digest}", "--", LOCK)
@@ -127,6 +129,6 @@ def _trained_by(digest: str | None, repository: Path) -> str | None:
 
 
 def _git(repository: Path, *words: str) -> bytes | None:
-    """What git prints; None where it fails."""
+    """Return what git prints; None where it fails."""
     done = subprocess.run(["git", *words], cwd=repository, capture_output=True, check=False)
     return None if done.returncode else done.stdout

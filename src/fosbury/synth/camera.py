@@ -180,7 +180,7 @@ def snap(
     rng: np.random.Generator,
     share: tuple[float, float] = (0.42, 0.88),
 ) -> Camera:
-    """A camera for a single picture, from anywhere around the athlete, with varied size and place in the frame.
+    """Place a camera for a single picture anywhere around the athlete, with varied size and place in the frame.
 
     ``share`` is the range of the stature's share of the picture's smaller side.
     """

@@ -252,7 +252,7 @@ def _torso(mesh: _Mesh, body: Body, kit: Kit, unit: float) -> None:
 
 
 def _bib(mesh: _Mesh, body: Body, kit: Kit, sign: float, rib: float, height: float, unit: float) -> None:
-    """A number on the chest (sign 1) or on the back (-1)."""
+    """Put a number on the chest (sign 1) or on the back (-1)."""
     face = sign * (112 * body.girth + (16 if body.female and sign > 0 else 3))
     low, high, half = height * rib - 44, height * rib + 44, 68.0
 

@@ -100,7 +100,7 @@ def gait(cycle: np.ndarray, vigour: np.ndarray | float = 1.0, elbow: float = 90.
 
 
 def _row(**angles: float) -> np.ndarray:
-    """A key pose; ``hip``, ``knee``, ... without a side set both sides."""
+    """Make a key pose; ``hip``, ``knee``, ... without a side set both sides."""
     row = np.zeros(len(COLUMNS))
     for name, value in angles.items():
         for column in (name,) if name in COLUMN else (f"left_{name}", f"right_{name}"):
@@ -353,7 +353,7 @@ def _landed(body, figure, bones, fine, grid, touch, times, speed) -> Bones:
 
 
 def run(body: Body, rng: np.random.Generator, fps: float, frames: int) -> Bones:
-    """An approach run on its own, feet on the ground: upright clips."""
+    """Make an approach run on its own, feet on the ground: upright clips."""
     times = np.arange(-frames, 0) / fps
     cycle, vigour = times * rng.uniform(1.9, 2.3) + rng.random(), rng.uniform(0.85, 1.1)
     radius, speed = rng.uniform(8000, 14000), rng.uniform(5200, 6800)

@@ -65,6 +65,7 @@ class Look:
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> Look:
+        """Draw one at random."""
         return cls(
             gain=float(rng.uniform(0.85, 1.2)),
             gamma=float(rng.uniform(0.85, 1.2)),

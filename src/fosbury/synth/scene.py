@@ -30,7 +30,7 @@ class Backdrop:
     picture: np.ndarray
 
     def view(self, camera: Camera, centre: float) -> np.ndarray:
-        """What the camera sees of it.
+        """Return what the camera sees of it.
 
         Parameters
         ----------

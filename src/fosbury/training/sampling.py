@@ -27,7 +27,7 @@ def arch_repeats(dataset: Dataset, times: int) -> dict[str, int]:
 
 
 def shown_frames(job: TrainingJob) -> Dataset:
-    """What an epoch shows: the training frames, and upright crops of them where the recipe asks for these."""
+    """Choose what an epoch shows: the training frames, and upright crops of them where the recipe asks for these."""
     if not job.recipe.upright_crops:
         return job.train
     crops = upright_crops(job.train, job.root, job.work / "crops", job.seed)

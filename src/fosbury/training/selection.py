@@ -18,7 +18,7 @@ BATCH = 16  # pictures in memory at once
 
 
 def selection_frames(dataset: Dataset) -> Dataset:
-    """The frames whose pose error chooses the checkpoint: those of the arch, or all where there is none."""
+    """Return the frames whose pose error chooses the checkpoint: those of the arch, or all where there is none."""
     arch = [frame.phase == "arch" for frame in dataset.frames]
     return dataset.where(arch) if any(arch) else dataset
 

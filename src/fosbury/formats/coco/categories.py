@@ -21,6 +21,8 @@ MIN_SHARED_JOINTS = 0.5
 
 @dataclass(frozen=True)
 class Category:
+    """What a category of the file names; without joints where it cannot be used."""
+
     name: str
     joints: tuple[str, ...]
     bones: tuple[tuple[int, int], ...]
@@ -63,7 +65,7 @@ def _bones(entries: Any, count: int) -> tuple[tuple[int, int], ...]:
 def own_skeleton(
     path: Path, categories: Mapping[Any, Category], records: Sequence[Mapping[str, Any]], found: Findings
 ) -> Skeleton:
-    """The joints of the category with the most annotations, and those of categories that share half of them."""
+    """Return the joints of the category with the most annotations, and those of categories that share half of them."""
     jointed = {key: category for key, category in categories.items() if category.joints}
     if not jointed:
         raise BadInputs(

@@ -17,13 +17,16 @@ class Findings:
     misplaced: list[str] = field(default_factory=list)
 
     def problem(self, text: str) -> None:
+        """Add what is wrong."""
         self.problems.append(text)
 
     def note(self, kind: str, detail: str) -> None:
+        """Add what was dropped, changed or found odd."""
         self.kinds.setdefault(kind, []).append(detail)
 
     @property
     def notes(self) -> tuple[str, ...]:
+        """One sentence for each kind, with its number and details."""
         return tuple(f"{kind} ({len(details)}): {', '.join(details)}" for kind, details in self.kinds.items())
 
 

@@ -26,7 +26,7 @@ def _nowhere(_: Frame) -> None:
 
 
 def locator(images: str | Path | Locate | None) -> Locate:
-    """A function from a frame to its picture, for any ``images`` that ``read_coco`` takes."""
+    """Make a function from a frame to its picture, for any ``images`` that ``read_coco`` takes."""
     if images is None:
         return _nowhere
     if callable(images):

@@ -129,7 +129,7 @@ def _person(
 
 
 def _area(record: Mapping[str, Any], box: np.ndarray, label: str, found: Findings) -> float:
-    """The stated area, or, to a hundredth, that of a usual body in the box.
+    """Return the stated area, or, to a hundredth, that of a usual body in the box.
 
     A file that states none and one that states the box's area (as tools do that have no outline) say the same.
     """
@@ -143,7 +143,7 @@ def _area(record: Mapping[str, Any], box: np.ndarray, label: str, found: Finding
 
 
 def _in_its_own_right(person: Person, skeleton: Skeleton, label: str, frame: Frame, found: Findings) -> Person:
-    """The person with nothing that only the joints which the skeleton lacks vouched for.
+    """Return the person without what only the joints that the skeleton lacks vouched for.
 
     The category's joints together told that the label belongs here. Those that are left may not, as the legs of an
     athlete whom the picture cuts at the hip: what was written with them alone would be refused when it is read again.
