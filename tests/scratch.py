@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 CLIPS = 6
 TINY = (
     *("data.every=4", "train.epochs=1", "train.image_size=64", "evaluate.image_size=64"),
-    *("export.image_size=[64,64]", "export.quantize=fp16"),  # int8 takes k-means, and with it half of the time
+    *("export.image_size=[64,64]", "export.quantize=fp16"),  # int8 takes twice as long
 )
 PERSON = {f"GIT_{role}_{what}": "pipeline@test" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
