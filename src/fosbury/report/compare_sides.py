@@ -210,7 +210,7 @@ def check_distinct(asked: Sequence[str], repository: Path = Path()) -> None:
 
 
 def _commit(revision: str, repository: Path) -> str:
-    """Return the commit that a revision stands for; the revision itself where there is none, which `load_run` answers."""
+    """Return the commit of a revision; the revision itself where there is none, which `load_run` answers."""
     if revision == WORKSPACE or not _can_be_revision(revision):
         return revision
     try:
