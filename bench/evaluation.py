@@ -15,7 +15,8 @@ from pycocotools.cocoeval import COCOeval
 from timing import alternate, positive, report
 
 from fosbury.config import named_skeleton
-from fosbury.metrics.evaluation import CAP, STATURE_MM, Evaluation, evaluate
+from fosbury.metrics.evaluation import Evaluation, evaluate
+from fosbury.metrics.selection import CAP, STATURE_MM
 from fosbury.metrics.stature import PERCENTILE
 from fosbury.pose import PHASES, Dataset, Frame, Person, Pose
 from fosbury.skeleton import Skeleton
@@ -151,13 +152,13 @@ def main() -> None:
     seconds = alternate(ways, asked.repeats)
     report(f"Evaluation of {asked.frames} frames", seconds, "pycocotools", asked.frames, "frame")
     errors = {
-        "fosbury": lambda: evaluate(dataset, predictions, ap=False).figures(),
+        "fosbury": lambda: evaluate(dataset, predictions, ap=False).group_metrics(),
         "plain loop": lambda: loop(dataset, predictions),
     }
     report(
         f"Joint errors of {asked.frames} frames", alternate(errors, asked.repeats), "plain loop", asked.frames, "frame"
     )
-    same = ours(dataset, predictions, ap=False).figures().error_mm
+    same = ours(dataset, predictions, ap=False).group_metrics().error_mm
     print(f"Joint error: {same:.4f} mm, by the loop {loop(dataset, predictions):.4f}")
     print(f"OKS-AP: {ours(dataset, predictions).oks_ap:.4f}, by pycocotools {plain(truth, results, sigmas):.4f}")
 

@@ -44,8 +44,8 @@ def main() -> None:
     print(f"{len(dataset)} pictures, {asked.model.name}, {width} x {height} px; mm-equivalents")
     print(f"{'':24} {'error':>7} {'change':>7} {'a picture':>9} {'unaided':>8} {'missed':>7}")
     for name, each in measured.items():
-        own = each.evaluation.figures()
-        change = own.error_mm - plain.figures().error_mm
+        own = each.evaluation.group_metrics()
+        change = own.error_mm - plain.group_metrics().error_mm
         moved = np.abs(each.evaluation.frame_errors()[1] - plain.frame_errors()[1]).mean()
         print(
             f"{name:24} {own.error_mm:7.1f} {change:+7.1f} {moved:9.1f} {own.error_mm_unaided:8.1f} {own.missed:7.3f}"

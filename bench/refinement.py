@@ -22,7 +22,8 @@ from fosbury.inference.predict import predict_dataset
 from fosbury.inference.protocol import PoseModel
 from fosbury.inference.refine import CropRefiner
 from fosbury.inference.registry import load_model
-from fosbury.metrics.evaluation import STATURE_MM, Evaluation, evaluate
+from fosbury.metrics.evaluation import Evaluation, evaluate
+from fosbury.metrics.selection import STATURE_MM
 from fosbury.metrics.stature import athletes, pixel_stature, times
 from fosbury.pose import Dataset, trunk_tilt
 
@@ -90,7 +91,7 @@ def mm_per_px(dataset: Dataset) -> np.ndarray:
 
 def spread(found: list[Evaluation], scale: np.ndarray) -> str:
     """What is to be said of the same pictures' joints by several networks; ``scale`` in mm a pixel, shape (P,)."""
-    means = [each.figures().error_mm for each in found]
+    means = [each.group_metrics().error_mm for each in found]
     joints = np.array([np.linalg.norm(each.predicted - found[0].predicted, axis=-1) for each in found[1:]])
     joints = (joints * scale[:, None])[:, np.isfinite(joints).any(axis=2).all(axis=0)]  # people whom all found
     picture = np.nanmean(joints, axis=2).max(axis=0)

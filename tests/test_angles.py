@@ -126,7 +126,7 @@ def test_labels_that_are_apart_by_so_much(skeletons):
     data = dataset(skeletons["coco17"])
     found, notes = agreement(data, shifted(data, 2.0), 1850.0)
     assert notes == []
-    errors = evaluate(data, off(data, 2.0), ap=False).figures().error_mm
+    errors = evaluate(data, off(data, 2.0), ap=False).group_metrics().error_mm
     assert found[0].apart_mm == pytest.approx(errors)  # in the same millimetres as every error
     assert [each.joint for each in found] == ["all", *skeletons["coco17"].joints]
     assert found[0].pairs == 17 * len(data) and found[0].one_only == 0

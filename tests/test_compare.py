@@ -273,7 +273,7 @@ def repository(coco17, tmp_path_factory) -> Path:
 def test_branches_are_compared_without_a_checkout(repository):
     comparison = compare([load_side(name, repository) for name in ("main", "better", "workspace:baseline")])
     assert comparison.params == {"train.lr0": [0.001, 0.002, 0.001]}
-    (first, better, worse) = (own.figures().error_px for (own,) in comparison.evaluations)
+    (first, better, worse) = (own.group_metrics().error_px for (own,) in comparison.evaluations)
     assert (first, better, worse) == pytest.approx((4, 2, 9), abs=1e-4)
     assert comparison.verdicts["better"][0].significant and comparison.verdicts["better"][0].difference.mean < 0
     assert comparison.verdicts["workspace:baseline"][0].difference.mean > 0
@@ -371,7 +371,7 @@ def test_several_runs_a_side_account_for_the_seed(sweeps):
     b, c = (several.verdicts[name][0] for name in names[1:])
     assert not b.significant and c.significant and c.difference.mean < 0 and c.difference.runs == 6
     assert b.difference.runs_share > 0.9 and "of the variance lies between runs" in sentence(b, *names[:2])
-    means = [np.mean([run.figures().error_mm for run in side]) for side in several.evaluations]
+    means = [np.mean([run.group_metrics().error_mm for run in side]) for side in several.evaluations]
     assert (b.before, b.after, c.after) == pytest.approx(tuple(means))
     assert several.params["seed"] == [0, 1, 2] * 3
     said = terminal(several)

@@ -11,7 +11,9 @@ import pytest
 import yaml
 from counting import calls
 
-from fosbury.metrics.evaluation import PCK, TILTS, evaluate, exported_headline, headline, unaided_score
+from fosbury.metrics.evaluation import TILTS, evaluate
+from fosbury.metrics.headline import exported_headline, headline
+from fosbury.metrics.people import unaided_score
 from fosbury.pose import Dataset, Frame, Person, Pose
 from fosbury.skeleton import Skeleton
 
@@ -96,20 +98,20 @@ def noisy(dataset: Dataset, spread: float = 6.0, seed: int = 0) -> list[list[Pos
 
 def test_a_shift_of_three_pixels_is_an_error_of_exactly_three_pixels():
     data = jump(height=200.0)
-    figures = evaluate(data, shifted(data, [0.0, 3.0])).figures()
+    figures = evaluate(data, shifted(data, [0.0, 3.0])).group_metrics()
     assert figures.error_px == pytest.approx(3.0, abs=1e-9)
     assert figures.error_mm == pytest.approx(3.0 / 200.0 * 1850.0, abs=1e-9)
     assert figures.error_trunk == pytest.approx(3.0 / (0.288 * 200.0), abs=1e-9)
-    assert figures.pck == {0.05: 0.0, 0.1: 1.0, 0.2: 1.0}  # 0.052 of the trunk
+    assert (figures.pck05, figures.pck10, figures.pck20) == (0.0, 1.0, 1.0)  # 0.052 of the trunk
     assert (figures.missed, figures.swapped, figures.frames, figures.joints) == (0.0, 0.0, 7, 7 * 17)
 
 
 def test_identical_predictions_have_no_error():
     data = jump()
     evaluation = evaluate(data, shifted(data, [0.0, 0.0]))
-    figures = evaluation.figures()
+    figures = evaluation.group_metrics()
     assert (figures.error_mm, figures.error_px, figures.error_trunk) == (0.0, 0.0, 0.0)
-    assert set(figures.pck.values()) == {1.0}
+    assert {figures.pck05, figures.pck10, figures.pck20} == {1.0}
     assert (figures.missed, figures.swapped) == (0.0, 0.0)
     assert evaluation.oks_ap == pytest.approx(1.0)
 
@@ -118,7 +120,7 @@ def test_left_and_right_exchanged_is_a_swap_share_of_one():
     data = jump()
     exchanged = [[guess(p, p.keypoints[COCO17.flip_index]) for p in frame.people] for frame in data.frames]
     evaluation = evaluate(data, exchanged)
-    assert evaluation.figures().swapped == 1.0
+    assert evaluation.group_metrics().swapped == 1.0
     assert {figures.swapped for figures in evaluation.by_phase().values()} == {1.0}
     joints = evaluation.by_joint()
     assert joints["left_knee"].swapped == joints["right_knee"].swapped == 1.0
@@ -130,11 +132,11 @@ def test_a_missed_athlete_costs_exactly_the_cap_for_every_joint():
     data = jump()
     for nothing in ([[] for _ in data.frames], moved_poses(shifted(data, [0.0, 0.0]), lambda p: p + 5000.0)):
         evaluation = evaluate(data, nothing, stature_mm=1800.0, cap=0.4)
-        figures = evaluation.figures()
+        figures = evaluation.group_metrics()
         assert figures.error_mm == pytest.approx(0.4 * 1800.0)
         assert figures.error_px == pytest.approx(0.4 * 200.0)
         assert figures.missed == 1.0
-        assert set(figures.pck.values()) == {0.0}
+        assert {figures.pck05, figures.pck10, figures.pck20} == {0.0}
         assert np.isnan(figures.swapped)
         assert evaluation.oks_ap == 0.0
 
@@ -143,10 +145,10 @@ def test_missing_never_pays():
     data = jump()
     wild = moved_poses(shifted(data, [0.0, 0.0]), lambda p: p)
     wild = [[replace(p, keypoints=p.keypoints + 1e5) for p in poses] for poses in wild]
-    missed = evaluate(data, [[] for _ in data.frames]).figures().error_mm
-    assert evaluate(data, wild).figures().error_mm == pytest.approx(missed)
+    missed = evaluate(data, [[] for _ in data.frames]).group_metrics().error_mm
+    assert evaluate(data, wild).group_metrics().error_mm == pytest.approx(missed)
     half = [poses if index % 2 else [] for index, poses in enumerate(noisy(data))]
-    assert evaluate(data, noisy(data)).figures().error_mm < evaluate(data, half).figures().error_mm < missed
+    assert evaluate(data, noisy(data)).group_metrics().error_mm < evaluate(data, half).group_metrics().error_mm < missed
 
 
 def test_a_joint_that_a_found_athlete_lacks_is_charged_the_cap():
@@ -163,8 +165,8 @@ def test_a_joint_that_a_found_athlete_lacks_is_charged_the_cap():
 def test_stature_of_the_frame_comes_before_the_default():
     data = jump()
     tall = replace(data, frames=tuple(replace(frame, stature_mm=2000.0) for frame in data.frames))
-    short = evaluate(data, shifted(data, [0.0, 3.0])).figures().error_mm
-    assert evaluate(tall, shifted(tall, [0.0, 3.0])).figures().error_mm == pytest.approx(short * 2000 / 1850)
+    short = evaluate(data, shifted(data, [0.0, 3.0])).group_metrics().error_mm
+    assert evaluate(tall, shifted(tall, [0.0, 3.0])).group_metrics().error_mm == pytest.approx(short * 2000 / 1850)
 
 
 @pytest.mark.parametrize("scale", [0.25, 3.0])
@@ -172,12 +174,12 @@ def test_mm_trunks_and_shares_do_not_depend_on_the_scale_of_the_picture(scale):
     data = jump()
     poses = noisy(data)
     big = moved(data, lambda points: points * scale)
-    a = evaluate(data, poses, ap=False).figures()
-    b = evaluate(big, moved_poses(poses, lambda points: points * scale), ap=False).figures()
+    a = evaluate(data, poses, ap=False).group_metrics()
+    b = evaluate(big, moved_poses(poses, lambda points: points * scale), ap=False).group_metrics()
     assert b.error_mm == pytest.approx(a.error_mm)
     assert b.error_trunk == pytest.approx(a.error_trunk)
     assert b.error_px == pytest.approx(a.error_px * scale)
-    assert (b.pck, b.swapped, b.missed) == (a.pck, a.swapped, a.missed)
+    assert all(getattr(b, key) == getattr(a, key) for key in ("pck05", "pck10", "pck20", "swapped", "missed"))
 
 
 def test_moving_labels_and_predictions_together_changes_nothing():
@@ -219,7 +221,7 @@ def test_the_athlete_is_found_by_box_and_not_by_joints():
     athlete = data.frames[0].people[0]
     off = replace(shifted(data, [0.0, 7.0])[0][0], score=0.1)
     bystander = Pose(athlete.keypoints, np.ones(17), athlete.box + np.array([0.0, 60.0, 0.0, 60.0]), 0.99)
-    assert evaluate(data, [[bystander, off]]).figures().error_px == pytest.approx(7.0)
+    assert evaluate(data, [[bystander, off]]).group_metrics().error_px == pytest.approx(7.0)
 
 
 def test_unaided_keeps_the_best_scored_person_and_charges_the_cap_where_it_is_not_the_athlete():
@@ -234,7 +236,7 @@ def test_unaided_keeps_the_best_scored_person_and_charges_the_cap_where_it_is_no
     poses[0] = [replace(athlete[0], score=0.2)]  # an athlete whom an app would not show
     evaluation = evaluate(data, poses, unaided=0.25)
     right, cap = 3 / 200 * 1850, 0.5 * 1850
-    assert evaluation.figures().error_mm == pytest.approx(right)
+    assert evaluation.group_metrics().error_mm == pytest.approx(right)
     for frame, expected in enumerate([cap, right, right, cap, right, right, right]):
         assert evaluation.unaided_mm[evaluation.frame == frame] == pytest.approx(np.full(17, expected))
     arch = evaluation.by_phase()["arch"].to_json()
@@ -256,7 +258,7 @@ def test_unaided_keeps_as_many_people_as_are_labelled_and_needs_an_overlap_to_be
     both = evaluate(data, [found], unaided=0.25)
     assert both.unaided_mm == pytest.approx(both.error_mm)
     wide = found[0].box + np.array([0.0, 0.0, 4 * np.ptp(found[0].box[::2]), 0.0])  # a fifth of it is the person
-    assert evaluate(data, [[replace(found[0], box=wide), found[1]]], unaided=0.25).figures().missed == 0.5
+    assert evaluate(data, [[replace(found[0], box=wide), found[1]]], unaided=0.25).group_metrics().missed == 0.5
 
 
 def test_no_unaided_error_has_a_meaning_where_the_model_was_given_the_labelled_boxes():
@@ -265,7 +267,7 @@ def test_no_unaided_error_has_a_meaning_where_the_model_was_given_the_labelled_b
     assert unaided_score(None) == 0.25
     data = jump()
     evaluation = evaluate(data, shifted(data, [0.0, 3.0]), unaided=unaided_score("labels"))
-    assert np.isnan(evaluation.figures().error_mm_unaided)
+    assert np.isnan(evaluation.group_metrics().error_mm_unaided)
     assert not any("unaided" in name for name in headline(evaluation, evaluation))
     assert evaluation.to_json()["ci"]["error_mm_unaided"] is None
 
@@ -277,7 +279,7 @@ def test_every_labelled_person_is_measured_with_their_own_stature():
     evaluation = evaluate(data, poses)
     assert evaluation.error_mm[evaluation.person == 0] == pytest.approx(np.full(17, 3 / 100 * 1850))
     assert evaluation.error_mm[evaluation.person == 1] == pytest.approx(np.full(17, 3 / 300 * 1850))
-    one = evaluate(data, [poses[0][:1]]).figures()
+    one = evaluate(data, [poses[0][:1]]).group_metrics()
     assert one.missed == 0.5
     assert one.frames == 1
 
@@ -285,7 +287,7 @@ def test_every_labelled_person_is_measured_with_their_own_stature():
 def test_groupings_are_parts_of_the_whole():
     data = jump()
     evaluation = evaluate(data, noisy(data, 15.0))
-    whole = evaluation.figures()
+    whole = evaluation.group_metrics()
     assert list(evaluation.by_phase()) == ["approach", "takeoff", "flight", "arch", "landing", "unlabelled"]
     assert evaluation.by_phase()["arch"].frames == 2
     assert list(evaluation.by_tilt()) == list(TILTS)
@@ -300,9 +302,9 @@ def test_groupings_are_parts_of_the_whole():
         for figure in ("error_mm", "error_px", "error_trunk"):
             mean = np.average([getattr(part, figure) for part in parts.values()], weights=joints)
             assert mean == pytest.approx(getattr(whole, figure))
-        for threshold in PCK:
-            mean = np.average([part.pck[threshold] for part in parts.values()], weights=joints)
-            assert mean == pytest.approx(whole.pck[threshold])
+        for key in ("pck05", "pck10", "pck20"):
+            mean = np.average([getattr(part, key) for part in parts.values()], weights=joints)
+            assert mean == pytest.approx(getattr(whole, key))
 
 
 def test_the_error_of_a_phase_is_that_of_its_frames():
@@ -329,7 +331,7 @@ def test_occluded_joints_count_and_unlabelled_ones_do_not():
     points[[9, 10]] += 500.0
     data = Dataset(COCO17, (Frame("1.jpg", 900, 900, (person,)),))
     evaluation = evaluate(data, [[guess(person, points)]])
-    assert evaluation.figures().joints == 15
+    assert evaluation.group_metrics().joints == 15
     assert evaluation.by_visibility()["occluded"].error_px == pytest.approx(4.0)
     assert evaluation.by_visibility()["visible"].error_px == 0.0
     assert "left_wrist" not in evaluation.by_joint()
@@ -346,10 +348,10 @@ def test_people_without_a_limb_to_measure_are_left_out_and_counted():
     evaluation = evaluate(more, [*noisy(data), [guess(face, standing() + 300.0)], []])
     assert evaluation.left_out == 1
     assert "face.jpg" in evaluation.notes[0]
-    assert evaluation.figures().to_json() == evaluate(data, noisy(data)).figures().to_json()
+    assert evaluation.group_metrics().to_json() == evaluate(data, noisy(data)).group_metrics().to_json()
     same_clip = replace(stills[0], video="a.mp4", frame=9)
     more = replace(data, frames=(*data.frames, same_clip))
-    assert evaluate(more, [*noisy(data), [guess(face, standing() + 300.0)]]).figures().frames == 8
+    assert evaluate(more, [*noisy(data), [guess(face, standing() + 300.0)]]).group_metrics().frames == 8
 
 
 def test_joints_that_a_model_was_not_made_with_are_left_out_and_noted():
@@ -358,8 +360,8 @@ def test_joints_that_a_model_was_not_made_with_are_left_out_and_noted():
     for found in poses:
         found[0].keypoints[:5] = np.nan
     evaluation = evaluate(data, poses, known=np.arange(17) >= 5)
-    assert evaluation.figures().error_px == pytest.approx(3.0)
-    assert evaluation.figures().joints == 7 * 12
+    assert evaluation.group_metrics().error_px == pytest.approx(3.0)
+    assert evaluation.group_metrics().joints == 7 * 12
     assert "left_ear" in evaluation.notes[0]
     assert "left_knee" not in evaluation.notes[0]
 
@@ -372,8 +374,8 @@ def test_legs_alone_can_be_measured():
     person = labelled(points)
     data = Dataset(legs, (Frame("1.jpg", 900, 900, (person,)),))
     evaluation = evaluate(data, shifted(data, [3.0, 0.0]))
-    assert evaluation.figures().error_mm == pytest.approx(3 / 200 * 1850)
-    assert evaluation.figures().error_trunk == pytest.approx(3 / (0.288 * 200))
+    assert evaluation.group_metrics().error_mm == pytest.approx(3 / 200 * 1850)
+    assert evaluation.group_metrics().error_trunk == pytest.approx(3 / (0.288 * 200))
     assert list(evaluation.by_tilt()) == ["unlabelled"]
 
 
@@ -408,7 +410,7 @@ def clips_of(errors: dict[str, float], frames: int = 4) -> tuple[Dataset, list[l
 
 def test_intervals_are_over_clips():
     evaluation = evaluate(*clips_of({"a": 2.0, "b": 4.0, "c": 6.0, "d": 4.0, "e": 4.0}), ap=False)
-    assert len(set(evaluation.unit.tolist())) == 5
+    assert len(set(evaluation.cluster.tolist())) == 5
     written = evaluation.to_json()
     low, high = written["ci"]["error_mm"]
     assert low < written["error_mm"] < high and written["ci"]["units"] == 5
@@ -424,7 +426,7 @@ def test_few_clips_and_one_clip_are_noted():
     few = evaluate(*clips_of({"a": 2.0, "b": 4.0}), ap=False)
     assert "2 clips, which are few" in few.notes[-1]
     one = evaluate(*clips_of({"a": 2.0}), ap=False)
-    assert "4 frames of one clip" in one.notes[-1] and len(set(one.unit.tolist())) == 4
+    assert "4 frames of one clip" in one.notes[-1] and len(set(one.cluster.tolist())) == 4
     assert not any("intervals" in note for note in evaluate(*clips_of(dict.fromkeys("abcde", 1.0)), ap=False).notes)
 
 
@@ -505,7 +507,7 @@ def test_untuned_yolo11n_on_real_flops(shared):
     model = load_model(shared / "weights" / "yolo11n-pose-coco-approx.pt", COCO17, 320, confidence=0.05)
     flops = read_coco(shared / "flops" / "annotations.json", skeleton("lsp14"))
     evaluation = measure({"untuned": model}, flops, shared / "flops" / "images")["untuned"].evaluation
-    figures = evaluation.figures()
+    figures = evaluation.group_metrics()
     assert (figures.frames, figures.joints) == (27, 275)
     assert figures.error_mm == pytest.approx(270, abs=10)
     assert figures.swapped == pytest.approx(0.14, abs=0.04)

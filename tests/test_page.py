@@ -62,7 +62,7 @@ def test_it_holds_everything_and_needs_nothing(made):
     text = page(*made)
     run = made[0]
     before = run.evaluations["baseline"]
-    error = before.figures(before.phase == "arch").error_mm
+    error = before.group_metrics(before.phase == "arch").error_mm
     assert f"arch: before {error:.0f} mm" in text
     assert "Of these two trained models, after is better than before" in text and "another seed may change" in text
     assert "Jitter, median" in text and "told where they are" in text

@@ -94,7 +94,7 @@ def test_every_frame_is_predicted_in_batches(jump, tmp_path):
     model = Shifter(3.0)
     poses = predict_dataset(model, jump, tmp_path, batch=3)
     assert model.batches == [3, 3, 2]
-    assert evaluate(jump, poses).figures().error_px == pytest.approx(3.0)
+    assert evaluate(jump, poses).group_metrics().error_px == pytest.approx(3.0)
 
 
 def test_poses_are_reordered_by_name():
@@ -110,7 +110,7 @@ def test_poses_are_reordered_by_name():
 def test_models_are_measured_on_the_joints_that_all_have(jump, tmp_path):
     models = {"whole body": Shifter(6.0, COCO17), "legs": Shifter(3.0, LEGS)}
     measured = measure(models, jump, tmp_path)
-    assert measured["whole body"].evaluation.figures().error_px == pytest.approx(6.0)
+    assert measured["whole body"].evaluation.group_metrics().error_px == pytest.approx(6.0)
     assert list(measured["whole body"].evaluation.by_joint()) == list(measured["legs"].evaluation.by_joint())
     assert set(measured["legs"].evaluation.by_joint()) == {
         f"{side}_{joint}" for side in ("left", "right") for joint in ("hip", "knee", "ankle")

@@ -60,9 +60,9 @@ def same_as_the_evaluation(dataset: Dataset, predictions: list[list[Pose]]) -> N
     np.testing.assert_array_equal(errors.frame, whole.frame)
     assert errors.error_mm.tobytes() == whole.error_mm.tobytes()
     assert errors.error_trunk.tobytes() == whole.error_trunk.tobytes()
-    parts = [(errors, whole.figures())]
-    parts += [(errors.of(phase), whole.figures(whole.phase == phase)) for phase in PHASES]
-    parts += [(errors.of("approach", "takeoff"), whole.figures(np.isin(whole.phase, ("approach", "takeoff"))))]
+    parts = [(errors, whole.group_metrics())]
+    parts += [(errors.of(phase), whole.group_metrics(whole.phase == phase)) for phase in PHASES]
+    parts += [(errors.of("approach", "takeoff"), whole.group_metrics(np.isin(whole.phase, ("approach", "takeoff"))))]
     for mine, figures in parts:
         known = figures.to_json()
         assert (mine.mean_mm(), mine.frames()) == (known["error_mm"], known["frames"])

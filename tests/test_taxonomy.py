@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fosbury.metrics.calibration import fit_temperature, reliability, temperature_scaled
-from fosbury.metrics.evaluation import calibration, evaluate
+from fosbury.metrics.evaluation import evaluate
+from fosbury.metrics.headline import calibration_headline
 from fosbury.metrics.taxonomy import KINDS, kinds
 from fosbury.pose import Dataset, Frame, Person, Pose
 
@@ -55,7 +56,7 @@ def test_exchanged_sides_are_all_inversions(body, skeletons):
     assert (kind[paired] == "inversion").all() and (kind[~paired] == "good").all()
     data, poses = one_frame(skeleton, body, flipped)
     figures = evaluate(data, poses, ap=False)
-    assert figures.figures().swapped == 1.0
+    assert figures.group_metrics().swapped == 1.0
     assert figures.to_json()["kinds"]["all"]["inversion"]["share"] == pytest.approx(16 / 17, abs=1e-4)
 
 
@@ -74,7 +75,9 @@ def test_shares_and_costs_add_up(body, skeletons):
     parts = evaluation.to_json()["kinds"]["arch"]
     assert list(parts) == list(KINDS)
     assert sum(part["share"] for part in parts.values()) == pytest.approx(1, abs=1e-3)
-    assert sum(part["cost_mm"] for part in parts.values()) == pytest.approx(evaluation.figures().error_mm, abs=0.1)
+    assert sum(part["cost_mm"] for part in parts.values()) == pytest.approx(
+        evaluation.group_metrics().error_mm, abs=0.1
+    )
 
 
 def test_a_joint_without_a_label_is_nobodys_place(body, skeletons):
@@ -141,9 +144,9 @@ def test_a_boastful_model_is_cooled_on_other_frames(body, skeletons):
             poses.append(found)
         return evaluate(Dataset(skeleton, tuple(data)), poses, ap=False)
 
-    numbers = calibration(frames(40), frames(40))
+    numbers = calibration_headline(frames(40), frames(40))
     assert numbers["temperature"] > 5
     assert numbers["arch_ece"] > 0.3 and numbers["arch_ece_cooled"] < 0.1
     assert numbers["ece"] == numbers["arch_ece"] and numbers["val_joints"] == 40 * 17
     data, _ = one_frame(skeleton, body, body)
-    assert calibration(evaluate(data, [[]], ap=False), frames(2)) == {"val_joints": 0}
+    assert calibration_headline(evaluate(data, [[]], ap=False), frames(2)) == {"val_joints": 0}

@@ -15,6 +15,8 @@ import numpy as np
 from fosbury.skeleton import Skeleton
 
 PHASES = ("approach", "takeoff", "flight", "arch", "landing")
+FOCUS = "arch"
+"""The phase of interest, where configuration (``evaluate.phase``) names no other."""
 NOT_LABELLED, OCCLUDED, VISIBLE = 0, 1, 2
 WARNING = "warning: "
 """Begins the notes of a data set that are printed, too."""

@@ -13,7 +13,7 @@ from fosbury.formats.coco import read_coco
 from fosbury.formats.sets import read_set, set_of
 from fosbury.inference.predict import measure
 from fosbury.inference.registry import load_model
-from fosbury.metrics.evaluation import STATURE_MM
+from fosbury.metrics.selection import STATURE_MM
 from fosbury.pose import Dataset
 from fosbury.skeleton import Skeleton
 

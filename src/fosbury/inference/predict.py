@@ -13,7 +13,9 @@ from fosbury.inference.boxes import BoxProvider
 from fosbury.inference.protocol import PoseModel
 from fosbury.media.image import read_image
 from fosbury.metrics.calibration import temperature_scaled
-from fosbury.metrics.evaluation import CAP, STATURE_MM, Evaluation, evaluate, unaided_score
+from fosbury.metrics.evaluation import Evaluation, evaluate
+from fosbury.metrics.people import unaided_score
+from fosbury.metrics.selection import CAP, STATURE_MM
 from fosbury.pose import Dataset, Pose
 from fosbury.progress import Bar
 from fosbury.skeleton import Skeleton, normalise

@@ -1,4 +1,4 @@
-"""Joint errors of a model on a labelled data set, and the figures that sum them up.
+"""Joint errors of a model on a labelled data set, and the metrics that sum them up.
 
 Everything is kept in one long table with a row for every labelled joint, so that any grouping (phase, trunk
 tilt, joint, visibility) is a mask over its rows.
@@ -13,93 +13,23 @@ from typing import Any
 import numpy as np
 
 from fosbury.metrics.angles import angle_errors, jitter
-from fosbury.metrics.calibration import fit_temperature, reliability, temperature_scaled
+from fosbury.metrics.calibration import reliability
+from fosbury.metrics.clusters import clusters
 from fosbury.metrics.error import capped_errors, swapped_joints
-from fosbury.metrics.intervals import FEW, WIDTH, mean_intervals, share_intervals, sums_by_unit
-from fosbury.metrics.match import match_boxes
+from fosbury.metrics.intervals import mean_intervals, share_intervals, sums_by_unit
 from fosbury.metrics.oks import oks_ap
+from fosbury.metrics.people import best_scored, matched, notes
+from fosbury.metrics.registry import METRICS, GroupMetrics, Metric, nested, rounded
+from fosbury.metrics.selection import CAP, STATURE_MM
 from fosbury.metrics.stature import TRUNK_SHARE, athletes, pixel_stature, times
 from fosbury.metrics.takeoff import takeoff
 from fosbury.metrics.taxonomy import GOOD, JITTER, KINDS, kinds
-from fosbury.pose import (
-    AREA_SHARE,
-    OCCLUDED,
-    PHASES,
-    TILTS,
-    VISIBLE,
-    Dataset,
-    Pose,
-    body_area,
-    tilt_bins,
-    trunk_tilt,
-)
+from fosbury.pose import FOCUS, OCCLUDED, PHASES, TILTS, VISIBLE, Dataset, Pose, tilt_bins, trunk_tilt
 from fosbury.skeleton import Skeleton
-
-STATURE_MM = 1850.0
-"""Stature of an athlete of whom nothing is known: about that of women and men who jump high, together."""
-
-CAP = 0.5
-"""Largest error of one joint, and the price of a missed one, as a share of stature."""
-
-PCK = (0.05, 0.1, 0.2)
-"""Thresholds of PCK in trunk lengths."""
-
-USUAL_SCORE = 0.25
-"""Least score of a person whom an app keeps: Ultralytics' default for prediction."""
 
 UNLABELLED = "unlabelled"
 EVERY = "all"
 UPRIGHT = ("approach", "takeoff")
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What a group of joints comes to.
-
-    Attributes
-    ----------
-    frames, joints : int
-        How many frames and labelled joints the group holds.
-    error_mm, error_px, error_trunk : float
-        Mean capped error: in mm-equivalents, in pixels, in trunk lengths.
-    pck : dict of float to float
-        Share of joints within each threshold in trunk lengths.
-    missed : float
-        Share of labelled people whom no prediction overlaps.
-    swapped : float
-        Share of left/right pairs, both sides labelled, on the wrong side; NaN where the group has no such
-        pair.
-    error_mm_unaided : float
-        Mean capped error in mm-equivalents where nobody says who the athlete is; NaN where it was not measured.
-    """
-
-    frames: int
-    joints: int
-    error_mm: float
-    error_px: float
-    error_trunk: float
-    pck: dict[float, float]
-    missed: float
-    swapped: float
-    error_mm_unaided: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the figures as JSON holds them: rounded, NaN as null."""
-        return {
-            "frames": self.frames,
-            "joints": self.joints,
-            "error_mm": _rounded(self.error_mm, 2),
-            "error_px": _rounded(self.error_px, 3),
-            "error_trunk": _rounded(self.error_trunk, 4),
-            "pck": {str(threshold): _rounded(share, 4) for threshold, share in self.pck.items()},
-            "missed": _rounded(self.missed, 4),
-            "swapped": _rounded(self.swapped, 4),
-            "error_mm_unaided": _rounded(self.error_mm_unaided, 2),
-        }
-
-
-def _rounded(value: float | None, digits: int) -> float | None:
-    return round(float(value), digits) if value is not None and np.isfinite(value) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +60,7 @@ class Evaluation:
         Whether the person was missed.
     swapped : ndarray, shape (N,)
         1 on the wrong side, 0 not, NaN where it cannot be told.
-    unit : ndarray of int, shape (N,)
+    cluster : ndarray of int, shape (N,)
         What an interval is over: the clip (or group, or picture) of the frame; the frame where all are of one clip.
     one_clip : bool
         Whether all frames are of one.
@@ -141,6 +71,8 @@ class Evaluation:
     predicted, labels : ndarray, shape (P, K, 2)
         Joints of every labelled person in pixels; NaN where missed, not labelled, or not measured.
     person_phase : ndarray of str, shape (P,)
+    focus : str
+        The phase of interest.
     jitter, takeoff : dict or None
         See ``angles.jitter`` and ``takeoff.takeoff``.
     oks_ap : float or None
@@ -164,20 +96,21 @@ class Evaluation:
     unaided_mm: np.ndarray
     missed: np.ndarray
     swapped: np.ndarray
-    unit: np.ndarray
+    cluster: np.ndarray
     one_clip: bool
     kind: np.ndarray
     confidence: np.ndarray
     predicted: np.ndarray
     labels: np.ndarray
     person_phase: np.ndarray
+    focus: str = FOCUS
     jitter: dict[str, float] | None = None
     takeoff: dict[str, float | int] | None = None
     oks_ap: float | None = None
     left_out: int = 0
     notes: tuple[str, ...] = ()
 
-    def figures(self, rows: np.ndarray | None = None) -> Figures:
+    def group_metrics(self, rows: np.ndarray | None = None) -> GroupMetrics:
         """Sum up the rows of a mask.
 
         Parameters
@@ -186,20 +119,16 @@ class Evaluation:
             All rows by default.
         """
         rows = np.ones(len(self.joint), dtype=bool) if rows is None else rows
-        people = _distinct(self.person[rows])
-        swap = self.swapped[rows]
-        trunk = self.error_trunk[rows]
-        return Figures(
-            frames=_distinct(self.frame[rows]),
-            joints=int(np.count_nonzero(rows)),
-            error_mm=_mean(self.error_mm[rows]),
-            error_px=_mean(self.error_px[rows]),
-            error_trunk=_mean(trunk),
-            pck={threshold: _mean(trunk <= threshold) for threshold in PCK},
-            missed=_distinct(self.person[rows & self.missed]) / people if people else np.nan,
-            swapped=_mean(swap[np.isfinite(swap)]),
-            error_mm_unaided=_mean(self.unaided_mm[rows]),
-        )
+        first = self._people(rows)
+        values = {}
+        for metric in METRICS:
+            own = metric.per_row(self)[first if metric.denominator == "people" else rows]
+            values[metric.key] = _mean(own[np.isfinite(own)])
+        return GroupMetrics(len(np.unique(self.frame[rows])), int(np.count_nonzero(rows)), values)
+
+    def _people(self, rows: np.ndarray) -> np.ndarray:
+        """Indices of the first row of every person among the rows of a mask."""
+        return np.flatnonzero(rows)[np.unique(self.person[rows], return_index=True)[1]]
 
     def groups(self) -> dict[str, dict[str, np.ndarray]]:
         """Masks (N,) of the rows of every part, those that have some.
@@ -222,21 +151,21 @@ class Evaluation:
             for part, (own, order) in labels.items()
         }
 
-    def by_phase(self) -> dict[str, Figures]:
-        """Figures of each phase, in the order of a jump, ``unlabelled`` last."""
-        return {label: self.figures(rows) for label, rows in self.groups()["by_phase"].items()}
+    def by_phase(self) -> dict[str, GroupMetrics]:
+        """Metrics of each phase, in the order of a jump, ``unlabelled`` last."""
+        return {label: self.group_metrics(rows) for label, rows in self.groups()["by_phase"].items()}
 
-    def by_tilt(self) -> dict[str, Figures]:
-        """Figures of each 30 degrees of trunk tilt."""
-        return {label: self.figures(rows) for label, rows in self.groups()["by_tilt"].items()}
+    def by_tilt(self) -> dict[str, GroupMetrics]:
+        """Metrics of each 30 degrees of trunk tilt."""
+        return {label: self.group_metrics(rows) for label, rows in self.groups()["by_tilt"].items()}
 
-    def by_joint(self) -> dict[str, Figures]:
-        """Figures of each joint, in the skeleton's order."""
-        return {label: self.figures(rows) for label, rows in self.groups()["by_joint"].items()}
+    def by_joint(self) -> dict[str, GroupMetrics]:
+        """Metrics of each joint, in the skeleton's order."""
+        return {label: self.group_metrics(rows) for label, rows in self.groups()["by_joint"].items()}
 
-    def by_visibility(self) -> dict[str, Figures]:
-        """Figures of visible and of occluded joints."""
-        return {label: self.figures(rows) for label, rows in self.groups()["by_visibility"].items()}
+    def by_visibility(self) -> dict[str, GroupMetrics]:
+        """Metrics of visible and of occluded joints."""
+        return {label: self.group_metrics(rows) for label, rows in self.groups()["by_visibility"].items()}
 
     def frame_errors(self, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Mean error of each frame.
@@ -290,16 +219,16 @@ class Evaluation:
         found = reliability(confidence, right)
         bins = zip(found.count.tolist(), found.confidence.tolist(), found.right.tolist(), strict=True)
         return {
-            "ece": _rounded(found.error, 4),
+            "ece": rounded(found.error, 4),
             "joints": len(right),
             "bins": [
-                {"joints": count, "confidence": _rounded(sure, 4), "right": _rounded(right, 4)}
+                {"joints": count, "confidence": rounded(sure, 4), "right": rounded(right, 4)}
                 for count, sure, right in bins
             ],
         }
 
     def intervals(self, masks: Sequence[np.ndarray]) -> list[dict[str, Any]]:
-        """95 % intervals of the figures of several groups of rows, over units.
+        """95 % intervals of the metrics of several groups of rows, over clusters.
 
         Parameters
         ----------
@@ -308,31 +237,27 @@ class Evaluation:
         Returns
         -------
         list of dict
-            For each mask ``error_mm``, ``pck`` (by threshold), ``missed``, ``swapped``, ``error_mm_unaided``: low and
-            high end, or None where fewer than two units tell; ``units`` is how many there are.
+            For each mask, of every metric that has one, low and high end, where ``GroupMetrics.to_json`` has its value;
+            None where fewer than two clusters contribute. ``units`` is how many there are.
         """
         rows = np.array(masks, dtype=bool).reshape(len(masks), len(self.joint)).T
         people = np.zeros_like(rows)
         for column, mask in enumerate(rows.T):
-            people[np.flatnonzero(mask)[np.unique(self.person[mask], return_index=True)[1]], column] = True
-        near = [(self.error_trunk <= threshold).astype(float) for threshold in PCK]
-        means = [(self.error_mm, rows), (self.unaided_mm, rows)]
-        shares = [*((each, rows) for each in near), (self.missed.astype(float), people), (self.swapped, rows)]
-        ends = []
-        for parts, ends_of in ((means, mean_intervals), (shares, share_intervals)):
-            sums, counts = zip(*(sums_by_unit(self.unit, values, counted) for values, counted in parts), strict=True)
-            ends.append(ends_of(np.hstack(sums), np.hstack(counts)).reshape(len(parts), len(masks), 2).swapaxes(0, 1))
-        units = np.count_nonzero(sums_by_unit(self.unit, self.error_mm, rows)[1], axis=0)
+            people[self._people(mask), column] = True
+        found: dict[Metric, np.ndarray] = {}
+        for metric in METRICS:
+            if metric.interval is None:
+                continue
+            counted = people if metric.denominator == "people" else rows
+            of_kind = mean_intervals if metric.interval == "mean" else share_intervals
+            found[metric] = of_kind(*sums_by_unit(self.cluster, metric.per_row(self), counted))
+        clusters = np.count_nonzero(sums_by_unit(self.cluster, self.error_mm, rows)[1], axis=0)
         return [
             {
-                "units": int(unit),
-                "error_mm": _ends(error, 2),
-                "pck": {str(each): _ends(share[place], 4) for place, each in enumerate(PCK)},
-                "missed": _ends(share[-2], 4),
-                "swapped": _ends(share[-1], 4),
-                "error_mm_unaided": _ends(unaided, 2),
+                "units": int(count),
+                **nested({metric: metric.rounded_ci(ci[column]) for metric, ci in found.items()}),
             }
-            for unit, (error, unaided), share in zip(units, *ends, strict=True)
+            for column, count in enumerate(clusters)
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -341,35 +266,27 @@ class Evaluation:
         everything = np.ones(len(self.joint), dtype=bool)
         ends = iter(self.intervals([everything, *(rows for part in groups.values() for rows in part.values())]))
         return {
-            **self.figures().to_json(),
+            **self.group_metrics().to_json(),
             "ci": next(ends),
-            "oks_ap": _rounded(self.oks_ap, 4),
+            "oks_ap": rounded(self.oks_ap, 4),
             "left_out": self.left_out,
             "notes": list(self.notes),
             "kinds": {EVERY: self.kinds(everything), **{n: self.kinds(rows) for n, rows in groups["by_phase"].items()}},
             "angles": {
                 EVERY: self.angles(),
-                **{phase: self.angles(phase) for phase in groups["by_phase"] if phase == "arch"},
+                **{phase: self.angles(phase) for phase in groups["by_phase"] if phase == self.focus},
             },
             "jitter": self.jitter and {name: round(value, 2) for name, value in self.jitter.items()},
             "takeoff": self.takeoff and {name: round(value, 4) for name, value in self.takeoff.items()},
             "calibration": {
                 EVERY: self.reliability(everything),
-                **{name: self.reliability(rows) for name, rows in groups["by_phase"].items() if name == "arch"},
+                **{name: self.reliability(rows) for name, rows in groups["by_phase"].items() if name == self.focus},
             },
             **{
-                part: {name: {**self.figures(rows).to_json(), "ci": next(ends)} for name, rows in masks.items()}
+                part: {name: {**self.group_metrics(rows).to_json(), "ci": next(ends)} for name, rows in masks.items()}
                 for part, masks in groups.items()
             },
         }
-
-
-def _ends(ends: np.ndarray, digits: int) -> list[float] | None:
-    return [round(float(end), digits) for end in ends] if np.isfinite(ends).all() else None
-
-
-def _distinct(values: np.ndarray) -> int:
-    return int(np.count_nonzero(np.bincount(values))) if values.size else 0
 
 
 def _mean(values: np.ndarray) -> float:
@@ -384,12 +301,13 @@ def evaluate(
     known: np.ndarray | None = None,
     ap: bool = True,
     unaided: float | None = None,
+    focus: str = FOCUS,
 ) -> Evaluation:
     """Measure predictions against labels.
 
     Every labelled person is measured against the prediction whose box fits best (one to one, never by
     joints, and by an IoU of at least ``match.MATCH_IOU``); a person whom no prediction fits is missed and charged
-    ``cap`` for every joint, as is a joint that the prediction lacks. So all figures are *given the athlete*: the
+    ``cap`` for every joint, as is a joint that the prediction lacks. So all metrics are *given the athlete*: the
     labelled box chooses among everybody whom the model found. An app has no labelled box. ``error_mm_unaided`` is the
     error, by the same rules, of what it keeps: the person of the highest score (as many as are labelled in the frame).
 
@@ -411,6 +329,8 @@ def evaluate(
         Whether to compute OKS-AP, which takes most of the time.
     unaided : float, optional
         Least score of a person whom an app keeps; no unaided error is measured without it.
+    focus : str
+        The phase of interest: what is looked at more closely.
 
     Returns
     -------
@@ -431,10 +351,10 @@ def evaluate(
     visibility = np.array([person.visibility for person in people], dtype=np.uint8).reshape(-1, joints)
     labelled = visibility > 0
     counts = labelled & known
-    predicted, confidence, found = _matched(dataset, predictions)
+    predicted, confidence, found = matched(dataset, predictions)
     kept = predicted
     if unaided is not None:
-        kept, _, _ = _matched(dataset, best_scored(dataset, predictions, unaided))
+        kept, _, _ = matched(dataset, best_scored(dataset, predictions, unaided))
 
     height = pixel_stature(labels, labelled, skeleton.limbs, athlete=athletes(dataset), seconds=times(dataset))
     measurable = np.isfinite(height)
@@ -453,7 +373,7 @@ def evaluate(
         mm_per_px = stature / height
 
     who, joint = np.nonzero(counts & measurable[:, None])
-    unit, told = _units(dataset, owner[who], phase[owner[who]] == "arch")
+    cluster, few = clusters(dataset, owner[who], phase[owner[who]], focus)
     error_px = error[who, joint]
     left_out = int(np.count_nonzero(counts.any(axis=1) & ~measurable))
     return Evaluation(
@@ -470,232 +390,17 @@ def evaluate(
         unaided_mm=alone[who, joint] / height[who] * stature[who] * (np.nan if unaided is None else 1.0),
         missed=~found[who],
         swapped=swapped[who, joint],
-        unit=unit,
+        cluster=cluster,
         one_clip=len({dataset.frames[index].unit for index in owner[who].tolist()}) < 2,
         kind=named[who, joint],
         confidence=confidence[who, joint],
         predicted=guessed,
         labels=seen,
         person_phase=phase[owner],
+        focus=focus,
         jitter=jitter(guessed, seen, mm_per_px, owner, dataset),
         takeoff=takeoff(guessed, seen, owner, dataset),
         oks_ap=oks_ap(dataset, predictions, known) if ap else None,
         left_out=left_out,
-        notes=(*_notes(dataset, owner, counts, measurable, labelled, known), *told),
+        notes=(*notes(dataset, owner, counts, measurable, labelled, known), *few),
     )
-
-
-def unaided_score(boxes: str | None) -> float | None:
-    """Least score of a person whom an app keeps, by where the model looks (``models.boxes.SOURCES``; None: everywhere).
-
-    None for ``labels``: a model that was shown the labelled boxes was told who the athlete is. A search gives the one
-    person it is surest of, whatever the score.
-    """
-    if boxes is None:
-        return USUAL_SCORE
-    return None if boxes == "labels" else 0.0
-
-
-def best_scored(
-    dataset: Dataset, predictions: Sequence[Sequence[Pose]], least: float = USUAL_SCORE
-) -> list[list[Pose]]:
-    """Keep the people whom an app keeps: of each frame the best-scored, as many as are labelled in it (mostly one).
-
-    Parameters
-    ----------
-    dataset : Dataset
-    predictions : sequence of sequence of Pose
-        For each frame its poses.
-    least : float
-        Who scores less is not kept.
-
-    Returns
-    -------
-    list of list of Pose
-        The best first; of equal scores the one that the model gave first.
-    """
-    wanted = [sum(bool(person.labelled.any()) for person in frame.people) for frame in dataset.frames]
-    return [
-        sorted((pose for pose in poses if pose.score >= least), key=lambda pose: -pose.score)[:count]
-        for count, poses in zip(wanted, predictions, strict=True)
-    ]
-
-
-def _units(dataset: Dataset, frame: np.ndarray, arch: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Number of the unit of each row, and what is to be said of an interval over these."""
-    if not len(frame):
-        return np.zeros(0, dtype=int), []
-    names, unit = np.unique([dataset.frames[index].unit for index in frame.tolist()], return_inverse=True)
-    if len(names) == 1:
-        frames, unit = np.unique(frame, return_inverse=True)
-        said = "they say nothing of another clip, and are too narrow where frames follow each other"
-        return unit, [f"intervals are over the {len(frames)} frames of one clip: {said}"] if len(frames) > 1 else []
-    for count, where in ((len(names), ""), (len(np.unique(unit[arch])), " of the arch")):
-        if 0 < count < FEW:
-            return unit, [f"intervals{where} are over {count} clips, which are few: {WIDTH}"]
-    return unit, []
-
-
-def _matched(dataset: Dataset, predictions: Sequence[Sequence[Pose]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Predicted joints (P, K, 2) of every labelled person and their confidence (P, K), NaN where missed; mask (P,) of
-    the people found."""
-    joints = len(dataset.skeleton)
-    nobody = np.full((joints, 2), np.nan), np.full(joints, np.nan)
-    rows, sure, found = [], [], []
-    for frame, poses in zip(dataset.frames, predictions, strict=True):
-        for pose in poses:
-            if pose.keypoints.shape != (joints, 2):
-                raise ValueError(f"{frame.file_name}: a pose of shape {pose.keypoints.shape}, not {(joints, 2)}")
-        boxes = np.array([person.box for person in frame.people], dtype=float).reshape(-1, 4)
-        offers = np.array([pose.box for pose in poses], dtype=float).reshape(-1, 4)
-        for choice in match_boxes(boxes, offers):
-            keypoints, confidence = (poses[choice].keypoints, poses[choice].confidence) if choice >= 0 else nobody
-            rows.append(keypoints)
-            sure.append(np.where(np.isfinite(keypoints).all(axis=-1), confidence, np.nan))
-            found.append(choice >= 0)
-    points = np.array(rows, dtype=float).reshape(-1, joints, 2)
-    return points, np.array(sure, dtype=float).reshape(-1, joints), np.array(found, dtype=bool)
-
-
-def _notes(
-    dataset: Dataset,
-    owner: np.ndarray,
-    counts: np.ndarray,
-    measurable: np.ndarray,
-    labelled: np.ndarray,
-    known: np.ndarray,
-) -> tuple[str, ...]:
-    notes = []
-    lost = np.flatnonzero(counts.any(axis=1) & ~measurable)
-    if lost.size:
-        names = [dataset.frames[index].file_name for index in sorted(set(owner[lost].tolist()))]
-        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-        people = "person has" if lost.size == 1 else "people have"
-        notes.append(f"{lost.size} {people} no labelled limb to judge the stature by and were left out: {shown}")
-    unknown = np.flatnonzero(labelled.any(axis=0) & ~known)
-    if unknown.size:
-        names = [dataset.skeleton.joints[index] for index in unknown]
-        notes.append(f"labelled joints that were not measured, because a model has none such: {', '.join(names)}")
-    labels = [person for frame in dataset.frames for person in frame.people]
-    boxed = sum(abs(person.area - body_area(person.box)) < 0.01 + 1e-3 * person.area for person in labels)
-    if boxed:
-        said = "labelled people's area is taken as"
-        notes.append(
-            f"OKS: {boxed} of {len(labels)} {said} {AREA_SHARE} of the box, since their labels give no outline"
-        )
-    return tuple(notes)
-
-
-def upright_figures(evaluation: Evaluation) -> Figures:
-    """Figures of the frames in which the athlete is upright: approach and take-off together."""
-    return evaluation.figures(np.isin(evaluation.phase, UPRIGHT))
-
-
-def headline(baseline: Evaluation, tuned: Evaluation) -> dict[str, float | int]:
-    """ModelMetadata ten numbers that say what fine-tuning gained; a number that has no frames is left out.
-
-    Parameters
-    ----------
-    baseline, tuned : Evaluation
-        Before and after, on the same joints of the same frames.
-
-    Returns
-    -------
-    dict
-        Flat, for ``metrics/summary.json``.
-
-    Raises
-    ------
-    ValueError
-        If the two were not measured on the same joints.
-    """
-    if not (np.array_equal(baseline.frame, tuned.frame) and np.array_equal(baseline.joint, tuned.joint)):
-        raise ValueError("the two evaluations were not measured on the same joints of the same frames")
-    before, after = (evaluation.figures(evaluation.phase == "arch") for evaluation in (baseline, tuned))
-    upright_before, upright_after = upright_figures(baseline), upright_figures(tuned)
-    numbers = {
-        "arch_error_mm": _rounded(after.error_mm, 2),
-        **_arch_ends(tuned, "arch_error_mm"),
-        "arch_error_mm_baseline": _rounded(before.error_mm, 2),
-        **_arch_ends(baseline, "arch_error_mm_baseline"),
-        "arch_error_mm_unaided": _rounded(after.error_mm_unaided, 2),
-        **_arch_ends(tuned, "arch_error_mm_unaided", "error_mm_unaided"),
-        "arch_error_mm_unaided_baseline": _rounded(before.error_mm_unaided, 2),
-        **_arch_ends(baseline, "arch_error_mm_unaided_baseline", "error_mm_unaided"),
-        "arch_pck10": _rounded(after.pck[0.1], 4),
-        "arch_pck10_baseline": _rounded(before.pck[0.1], 4),
-        "arch_missed": _rounded(after.missed, 4),
-        "arch_missed_baseline": _rounded(before.missed, 4),
-        "arch_swap": _rounded(after.swapped, 4),
-        "arch_swap_baseline": _rounded(before.swapped, 4),
-        "upright_error_mm": _rounded(upright_after.error_mm, 2),
-        "upright_error_mm_baseline": _rounded(upright_before.error_mm, 2),
-        "oks_ap": _rounded(tuned.oks_ap, 4),
-        "oks_ap_baseline": _rounded(baseline.oks_ap, 4),
-        "arch_frames": after.frames,
-        "test_frames": tuned.figures().frames,
-    }
-    return {name: number for name, number in numbers.items() if number is not None}
-
-
-def calibration(val: Evaluation, test: Evaluation) -> dict[str, float | int]:
-    """The temperature that makes a model's confidence honest, fitted on ``val``, and what it does on ``test``.
-
-    Parameters
-    ----------
-    val, test : Evaluation
-        Of the same model.
-
-    Returns
-    -------
-    dict
-        For ``metrics/calibration.json``: ``temperature``, by which to divide the logit of a joint's confidence;
-        expected calibration errors with and without it, of all frames and of the arch. What has no frames is left out.
-    """
-    everything = np.ones(len(val.joint), dtype=bool)
-    fitted_on = val.judged(everything)
-    if not len(fitted_on[0]):
-        return {"val_joints": 0}
-    temperature = fit_temperature(*fitted_on)
-    numbers = {"temperature": _rounded(temperature, 3), "val_joints": len(fitted_on[0])}
-    for name, rows in (("", np.ones(len(test.joint), dtype=bool)), ("arch_", test.phase == "arch")):
-        confidence, right = test.judged(rows)
-        numbers[f"{name}ece"] = _rounded(reliability(confidence, right).error, 4)
-        numbers[f"{name}ece_cooled"] = _rounded(
-            reliability(temperature_scaled(confidence, temperature), right).error, 4
-        )
-    return {name: number for name, number in numbers.items() if number is not None}
-
-
-def _arch_ends(evaluation: Evaluation, name: str, figure: str = "error_mm") -> dict[str, float | None]:
-    low, high = evaluation.intervals([evaluation.phase == "arch"])[0][figure] or (None, None)
-    return {f"{name}_low": low, f"{name}_high": high}
-
-
-def exported_headline(exported: Evaluation, suffix: str) -> dict[str, float | int]:
-    """The arch and upright figures of an exported file, each name ending in ``_<suffix>``.
-
-    Parameters
-    ----------
-    exported : Evaluation
-    suffix : str
-        Format of the file, as ``onnx``.
-
-    Returns
-    -------
-    dict
-        Flat, for ``metrics/export.json``; a number that has no frames is left out.
-    """
-    arch = exported.figures(exported.phase == "arch")
-    numbers = {
-        "arch_error_mm": _rounded(arch.error_mm, 2),
-        **_arch_ends(exported, "arch_error_mm"),
-        "arch_error_mm_unaided": _rounded(arch.error_mm_unaided, 2),
-        **_arch_ends(exported, "arch_error_mm_unaided", "error_mm_unaided"),
-        "arch_pck10": _rounded(arch.pck[0.1], 4),
-        "arch_missed": _rounded(arch.missed, 4),
-        "arch_swap": _rounded(arch.swapped, 4),
-        "upright_error_mm": _rounded(upright_figures(exported).error_mm, 2),
-        "oks_ap": _rounded(exported.oks_ap, 4),
-    }
-    return {f"{name}_{suffix}": number for name, number in numbers.items() if number is not None}

@@ -1,4 +1,4 @@
-"""Figures of models by phase, joint and tilt as rows of CSV, for plots."""
+"""Metrics of models by phase, joint and tilt as rows of CSV, for plots."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from fosbury.files import write_csv
+from fosbury.metrics.registry import ERROR, METRICS
 
-COLUMNS = (
-    *("frames", "joints", "error_mm", "error_px", "error_trunk", "pck05", "pck10", "pck20"),
-    *("missed", "swapped", "error_mm_low", "error_mm_high"),
-)
+COLUMNS = tuple(metric for metric in METRICS if metric.in_csv)
 PARTS = {"phase": "by_phase", "joint": "by_joint", "tilt": "by_tilt"}
 
 
 def csv_rows(evaluations: Mapping[str, Mapping[str, Any]], part: str) -> list[list[object]]:
-    """Figures of every model in one long table.
+    """Metrics of every model in one long table.
 
     Parameters
     ----------
@@ -28,22 +26,16 @@ def csv_rows(evaluations: Mapping[str, Mapping[str, Any]], part: str) -> list[li
     Returns
     -------
     list of list
-        The head (``part``, ``model`` and the figures), then the rows; a figure without meaning is None.
+        The head (``part``, ``model``, counts, metrics, the interval of the error), then the rows; None where there is
+        no value.
     """
-    rows: list[list[object]] = [[part, "model", *COLUMNS]]
+    ends = (f"{ERROR.key}_low", f"{ERROR.key}_high")
+    rows: list[list[object]] = [[part, "model", "frames", "joints", *(metric.key for metric in COLUMNS), *ends]]
     for model, evaluation in evaluations.items():
-        for name, figures in evaluation[PARTS[part]].items():
-            pck = figures["pck"]
-            low, high = figures["ci"]["error_mm"] or (None, None)
-            flat = {
-                **figures,
-                "error_mm_low": low,
-                "error_mm_high": high,
-                "pck05": pck["0.05"],
-                "pck10": pck["0.1"],
-                "pck20": pck["0.2"],
-            }
-            rows.append([name, model, *(flat[column] for column in COLUMNS)])
+        for name, group in evaluation[PARTS[part]].items():
+            values = (metric.of(group) for metric in COLUMNS)
+            interval = ERROR.of(group["ci"]) or (None, None)
+            rows.append([name, model, group["frames"], group["joints"], *values, *interval])
     return rows
 
 

@@ -143,11 +143,11 @@ def _cells(evaluation: Evaluation) -> list[tuple[float, Sequence[float] | None, 
     arch, upright = evaluation.phase == "arch", np.isin(evaluation.phase, UPRIGHT)
     masks = [arch, upright, np.ones(len(arch), dtype=bool)]
     ends = evaluation.intervals(masks)
-    figures = [evaluation.figures(mask) for mask in masks]
+    figures = [evaluation.group_metrics(mask) for mask in masks]
     others = (evaluation.reliability(arch)["ece"], evaluation.oks_ap)
     return [
         *((own.error_mm, end["error_mm"], 1) for own, end in zip(figures, ends, strict=True)),
-        (figures[0].pck[0.1], ends[0]["pck"]["0.1"], 3),
+        (figures[0].pck10, ends[0]["pck"]["0.1"], 3),
         (figures[0].missed, ends[0]["missed"], 3),
         (figures[0].swapped, ends[0]["swapped"], 3),
         *((np.nan if each is None else each, None, 3) for each in others),

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from fosbury.errors import BadInput
-from fosbury.metrics.evaluation import Evaluation, evaluate, unaided_score
+from fosbury.metrics.evaluation import Evaluation, evaluate
 from fosbury.metrics.paired import Verdict, verdicts
+from fosbury.metrics.people import unaided_score
 from fosbury.pose import Frame
 from fosbury.report.compare_sides import Run
 from fosbury.report.efficiency import UNDONE

@@ -94,10 +94,10 @@ def seed_spread(runs: Sequence[Run]) -> SeedSpread:
         (poses,) = run.predictions.models.values()
         settings = run.params["data.stature_mm"], run.params["evaluate.cap"]
         evaluations.append(evaluate(run.test, poses, *settings, ap=False))
-    arch = [each.figures(each.phase == "arch").error_mm for each in evaluations]
+    arch = [each.group_metrics(each.phase == "arch").error_mm for each in evaluations]
     if not np.isfinite(arch).all():
         raise BadInput(first.name, "has no test frame of the arch", "label phases, or test on other clips")
-    upright = [each.figures(np.isin(each.phase, UPRIGHT)).error_mm for each in evaluations]
+    upright = [each.group_metrics(np.isin(each.phase, UPRIGHT)).error_mm for each in evaluations]
     return SeedSpread(settings_digest(first.params), seeds, [round(x, 2) for x in arch], [round(x, 2) for x in upright])
 
 

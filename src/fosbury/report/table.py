@@ -15,24 +15,32 @@ from markdown_it import MarkdownIt
 from rich import box
 from rich.table import Table
 
+from fosbury.metrics.registry import ERROR, METRICS, UNAIDED, Metric
 from fosbury.metrics.taxonomy import MEANING
+from fosbury.pose import FOCUS
 
 if TYPE_CHECKING:
     from fosbury.metrics.agreement import JointAgreement
 
 EVERY = "all"
-UNAIDED = "unaided"
+UNAIDED_ROW = "unaided"
+OTHERS = tuple(metric for metric in METRICS if metric.in_table and metric is not ERROR)
+"""What stands beside the error in the table by phase."""
 
 
-def phase_rows(evaluations: Mapping[str, Mapping[str, Any]], ends: bool = True) -> tuple[list[str], list[list[str]]]:
+def phase_rows(
+    evaluations: Mapping[str, Mapping[str, Any]], *, ci: bool = True, focus: str = FOCUS
+) -> tuple[list[str], list[list[str]]]:
     """Head and rows of the table by phase.
 
     Parameters
     ----------
     evaluations : mapping of str to mapping
         Name of the model -> ``Evaluation.to_json()``, the one that the others are compared with first.
-    ends : bool
+    ci : bool
         Write the 95 % interval of each error behind it.
+    focus : str
+        The phase of interest.
 
     Returns
     -------
@@ -40,56 +48,49 @@ def phase_rows(evaluations: Mapping[str, Mapping[str, Any]], ends: bool = True) 
         Phase, frames, then for every model its error in mm-equivalents (the others with their change against
         the first in per cent), then PCK@0.1 of the trunk and the share of missed athletes for every model.
     rows : list of list of str
-        One for every phase that occurs, then one for all frames. Behind those of the arch and of all frames stands
-        one of the error without help, where a model was measured so.
+        One for every phase that occurs, then one for all frames. Behind those of the phase of interest and of all
+        frames stands one of the error without help, where a model was measured so.
     """
     names = list(evaluations)
     first = names[0]
     phases = list(dict.fromkeys(phase for each in evaluations.values() for phase in each["by_phase"]))
-    head = ["phase", "frames", *(f"{name} mm" for name in names), *(f"{name} PCK@0.1" for name in names)]
-    head += [f"{name} missed" for name in names]
+    head = ["phase", "frames", *(f"{name} {metric.label}" for metric in (ERROR, *OTHERS) for name in names)]
     rows = []
     for phase in [*phases, EVERY]:
         parts = {name: each if phase == EVERY else each["by_phase"].get(phase) for name, each in evaluations.items()}
-        if not any(parts.values()):
+        there = [part for part in parts.values() if part]
+        if not there:
             continue
-        frames = max(part["frames"] for part in parts.values() if part)
-        row = [phase, str(frames)]
-        row += [_error(parts[name], None if name == first else parts[first], ends) for name in names]
-        row += [_share(parts[name]["pck"]["0.1"] if parts[name] else None) for name in names]
-        row += [_share(parts[name]["missed"] if parts[name] else None) for name in names]
-        rows.append(row)
-        if phase in ("arch", EVERY) and any(part and part["error_mm_unaided"] is not None for part in parts.values()):
-            key = "error_mm_unaided"
-            alone = [_error(parts[name], None if name == first else parts[first], ends, key) for name in names]
-            rows.append([f"{phase}, {UNAIDED}", str(frames), *alone, *["-"] * (2 * len(names))])
+        reference = {name: None if name == first else parts[first] for name in names}
+        frames = str(max(part["frames"] for part in there))
+        errors = [_error(ERROR, parts[name], reference[name], ci) for name in names]
+        others = [metric.text(metric.of(parts[name]) if parts[name] else None) for metric in OTHERS for name in names]
+        rows.append([phase, frames, *errors, *others])
+        if phase in (focus, EVERY) and any(UNAIDED.of(part) is not None for part in there):
+            errors = [_error(UNAIDED, parts[name], reference[name], ci) for name in names]
+            rows.append([f"{phase}, {UNAIDED_ROW}", frames, *errors, *["-"] * len(others)])
     return head, rows
 
 
-def _error(
-    part: Mapping[str, Any] | None, reference: Mapping[str, Any] | None, ends: bool, key: str = "error_mm"
-) -> str:
-    if part is None or part[key] is None:
+def _error(metric: Metric, part: Mapping[str, Any] | None, reference: Mapping[str, Any] | None, ci: bool) -> str:
+    value = metric.of(part) if part else None
+    if part is None or value is None:
         return "-"
-    text = f"{part[key]:.1f}"
-    if ends and part["ci"][key]:
-        text += " [{:.0f}, {:.0f}]".format(*part["ci"][key])
-    if reference is None or not reference[key]:
+    text = metric.text(value)
+    if ci and (interval := metric.of(part["ci"])):
+        text += " [{:.0f}, {:.0f}]".format(*interval)
+    if reference is None or not metric.of(reference):
         return text
-    return f"{text} ({100 * (part[key] / reference[key] - 1):+.0f} %)"
+    return f"{text} ({100 * (value / metric.of(reference) - 1):+.0f} %)"
 
 
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def terminal_table(evaluations: Mapping[str, Mapping[str, Any]], focus: str = FOCUS) -> Table:
+    """Return the table by phase for a terminal of 80 columns, the phase of interest in bold.
 
-
-def terminal_table(evaluations: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Return the table by phase for a terminal of 80 columns, the arch in bold; print it with a ``rich`` console.
-
-    PCK stands for the first two models only, and the share of missed athletes is left to the page; so are, of more than
-    two models, the intervals.
+    Print it with a ``rich`` console. PCK stands for the first two models only, and the share of missed athletes is left
+    to the page; so are, of more than two models, the intervals.
     """
-    head, rows = phase_rows(evaluations, ends=len(evaluations) <= 2)
+    head, rows = phase_rows(evaluations, ci=len(evaluations) <= 2, focus=focus)
     shown = 2 + len(evaluations) + min(2, len(evaluations))
     title = "Joint error in mm-equivalents, and PCK@0.1 of the trunk, by phase"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
@@ -97,17 +98,17 @@ def terminal_table(evaluations: Mapping[str, Mapping[str, Any]]) -> Table:
         heading = name.removesuffix("@0.1").replace(" ", "\n")
         table.add_column(heading, justify="right" if column else "left", no_wrap=True)
     for row, after in zip_longest(rows, rows[1:], fillvalue=("",)):
-        narrow = (f"  {UNAIDED}" if row[0].endswith(UNAIDED) else row[0], *row[1:shown])
+        narrow = (f"  {UNAIDED_ROW}" if row[0].endswith(UNAIDED_ROW) else row[0], *row[1:shown])
         cells = [cell.translate(str.maketrans("", "", "()")).replace(" %", "%") for cell in narrow]
-        table.add_row(*cells, style="bold" if row[0] == "arch" else None, end_section=after[0] == EVERY)
+        table.add_row(*cells, style="bold" if row[0] == focus else None, end_section=after[0] == EVERY)
     return table
 
 
-def markdown_table(evaluations: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the table by phase as Markdown, the arch in bold, ending in a line break."""
-    head, rows = phase_rows(evaluations)
+def markdown_table(evaluations: Mapping[str, Mapping[str, Any]], focus: str = FOCUS) -> str:
+    """Return the table by phase as Markdown, the phase of interest in bold, ending in a line break."""
+    head, rows = phase_rows(evaluations, focus=focus)
     lines = [head, ["---", *["---:"] * (len(head) - 1)]]
-    lines += [[f"**{cell}**" for cell in row] if row[0] == "arch" else row for row in rows]
+    lines += [[f"**{cell}**" for cell in row] if row[0] == focus else row for row in rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -155,10 +156,10 @@ def _number(value: float, digits: int) -> str:
     return "-" if np.isnan(value) else f"{value:.{digits}f}"
 
 
-def table_page(evaluations: Mapping[str, Mapping[str, Any]], seeds: str | None = None) -> str:
+def table_page(evaluations: Mapping[str, Mapping[str, Any]], seeds: str | None = None, focus: str = FOCUS) -> str:
     """Return ``reports/table.md``: the table by phase, how far other seeds are apart where that is known, how to read
     it, and what was left out of it."""
-    text = "# Joint error by phase\n\n" + markdown_table(evaluations)
+    text = "# Joint error by phase\n\n" + markdown_table(evaluations, focus)
     text += f"\n{seeds}.\n" if seeds else ""
     text += (
         "\nMean error of all labelled joints in mm-equivalents (error in pixels / stature in pixels x stature), each "

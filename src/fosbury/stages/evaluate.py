@@ -12,7 +12,7 @@ from fosbury.formats.predictions import write_predictions
 from fosbury.inference.predict import measure
 from fosbury.inference.registry import load_model
 from fosbury.inference.weights import verify_checksum
-from fosbury.metrics.evaluation import calibration, headline
+from fosbury.metrics.headline import calibration_headline, headline
 from fosbury.metrics.tables import write_csvs
 from fosbury.stages.running import outdate
 
@@ -46,7 +46,7 @@ def main() -> None:
     before, after = measured["baseline"], measured["finetuned"]
     chosen_on = read_coco(VAL, params.pose_skeleton)
     val = measure({"val": models["finetuned"]}, chosen_on, ROOT, params.data.stature_mm, look.cap, boxes=model.boxes)
-    write_json(METRICS / "calibration.json", calibration(val["val"].evaluation, after.evaluation))
+    write_json(METRICS / "calibration.json", calibration_headline(val["val"].evaluation, after.evaluation))
     evaluations = {name: each.evaluation.to_json() for name, each in measured.items()}
     write_json(METRICS / "summary.json", headline(before.evaluation, after.evaluation))
     write_json(METRICS / "evaluation.json", evaluations)

@@ -11,7 +11,7 @@ from fosbury.formats.coco import read_coco
 from fosbury.formats.predictions import write_predictions
 from fosbury.inference.predict import measure
 from fosbury.inference.registry import load_model
-from fosbury.metrics.evaluation import exported_headline
+from fosbury.metrics.headline import exported_headline
 
 TEST = Path("data/dataset/test.json")
 EXPORTED = {"onnx": Path("models/exported/model.onnx"), "coreml": Path("models/exported/model.mlpackage")}

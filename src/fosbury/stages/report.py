@@ -14,7 +14,8 @@ from fosbury.errors import BadInput
 from fosbury.files import write_text
 from fosbury.formats.coco import read_coco
 from fosbury.formats.predictions import read_predictions
-from fosbury.metrics.evaluation import evaluate, unaided_score
+from fosbury.metrics.evaluation import evaluate
+from fosbury.metrics.people import unaided_score
 from fosbury.report.montage import choose_frames, montage, write_montage
 from fosbury.report.page import Run, page
 from fosbury.report.seeds import recorded_spread

@@ -71,7 +71,7 @@ def measured(weights: Path, folder: Path, values: dict[str, Any], skeleton: Skel
     model = load_model(weights, image_size=values["test_image_size"])
     poses = predict_dataset(model, clips, folder, boxes="labels" if model.needs_boxes else None)
     evaluation = evaluate(clips, poses, ap=False)
-    figures = evaluation.figures().to_json()
+    figures = evaluation.group_metrics().to_json()
     return {
         "test_frames": figures["frames"],
         "pck20": figures["pck"]["0.2"],
