@@ -129,7 +129,7 @@ def edited(package: Path, place: str, line: str) -> set[str]:
         ("metrics/evaluation.py", "X = 1", MEASURE),
         ("metrics/tables.py", "X = 1", {"evaluate"}),
         ("metrics/agreement.py", "X = 1", set()),
-        ("metrics/selection.py", "X = 1", OPEN_MODELS),
+        ("metrics/selection.py", "X = 1", OPEN_MODELS | MEASURE),
         ("media/video.py", "X = 1", {"synth", "frames", "annotations"}),
         ("backends/yolo.py", "X = 1", OPEN_MODELS),
         ("export/coreml.py", "X = 1", {"export", "evaluate_export"}),
