@@ -15,7 +15,7 @@ help:
 	@echo "make setup   install the locked packages into .venv"
 	@echo "make repro   install if needed, then dvc repro, then the table before against after"
 	@echo "make test    install if needed, then the tests (make test TESTS='tests/test_cli.py -v' for some)"
-	@echo "make lint    install if needed, then ruff and the check of params.yaml"
+	@echo "make lint    install if needed, then ruff, mypy and the check of params.yaml"
 	@echo "make docs    install if needed, then the pages of docs/ as site/index.html; a broken link fails"
 	@echo "make bench   install if needed, then the benchmarks in bench/"
 
@@ -65,6 +65,7 @@ test: $(INSTALLED)
 lint: $(INSTALLED)
 	@ruff check .
 	@ruff format --check .
+	@mypy
 	@fosbury config check
 
 docs: $(INSTALLED)

@@ -328,7 +328,8 @@ def compose(overrides: tuple[str, ...] | list[str] = (), root: Path | None = Non
     try:
         with initialize_config_dir(str(root / "conf"), version_base=None):
             config = hydra_compose("config", overrides=list(overrides))
-        return OmegaConf.to_container(config, resolve=True)
+        values: Any = OmegaConf.to_container(config, resolve=True)
+        return values
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError, RecursionError) as error:
         raise BadInput("conf/", f"does not compose ({_one_line(error)})", "correct the override or the file") from None
 
@@ -517,7 +518,7 @@ def flat(node: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     return found
 
 
-def _explain(problem: dict[str, Any]) -> str:
+def _explain(problem: Mapping[str, Any]) -> str:
     """One problem that pydantic found, as key, value and what is allowed."""
     place = problem["loc"]
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")

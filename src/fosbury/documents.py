@@ -26,7 +26,10 @@ _CORE = "tag:yaml.org,2002:"
 _KNOWN = {f"{_CORE}{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map", "merge")}
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SafeLoader):
     """PyYAML's safe loader, the quick one where there is one, with numbers and dates as OmegaConf reads them."""
 
 

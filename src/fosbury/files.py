@@ -19,7 +19,7 @@ from fosbury.errors import BadInput
 try:
     import fcntl
 except ImportError:  # Windows: what a killed run left stays there
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 DRAFT, WORK = ".part", ".partial"
 """Suffixes of the folders of unfinished files and of unfinished folders; git and DVC pass over both."""

@@ -193,14 +193,14 @@ class Skeleton:
             if not 0.0 < limb.share <= 1.0:
                 raise bad(f"{ends} with a share of {limb.share:g}", "write its part of the stature, such as 0.245")
         trunk = section(mapping.get("trunk") or {}, "trunk")
-        ends = {end: listed(trunk.get(end), f"trunk.{end}") for end in ("shoulders", "hips")}
+        shoulders, hips = (listed(trunk.get(part), f"trunk.{part}") for part in ("shoulders", "hips"))
         return cls(
             name=str(mapping.get("name", where)),
             joints=joints,
             bones=tuple((at(a, "bones"), at(b, "bones")) for a, b in rows("bones", "[joint, joint]")),
             pairs=pairs,
             sigmas=np.array([given[index] for index in range(len(joints))]),
-            shoulders=tuple(at(joint, "trunk.shoulders") for joint in ends["shoulders"]),
-            hips=tuple(at(joint, "trunk.hips") for joint in ends["hips"]),
+            shoulders=tuple(at(joint, "trunk.shoulders") for joint in shoulders),
+            hips=tuple(at(joint, "trunk.hips") for joint in hips),
             limbs=limbs,
         )

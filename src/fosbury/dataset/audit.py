@@ -344,7 +344,7 @@ def align(first: np.ndarray, second: np.ndarray) -> tuple[float, np.ndarray]:
     one, two = (_details(each.astype(np.float32), THUMBNAIL_BLUR) for each in (first, second))
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-4)
     try:
-        correlation, warp = cv2.findTransformECC(one, two, warp, cv2.MOTION_AFFINE, stop, None, 5)
+        correlation, warp = cv2.findTransformECC(one, two, warp, cv2.MOTION_AFFINE, stop, None, 5)  # type: ignore[call-overload]
     except cv2.error:  # it did not converge
         return -1.0, warp
     warp = warp / np.array([1, 1, THUMBNAIL_SIDE], dtype=np.float32)

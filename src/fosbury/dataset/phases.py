@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -229,7 +229,7 @@ def _own_folders(frame: Frame) -> tuple[str, ...]:
     return folders
 
 
-def _check_names(labels) -> None:
+def _check_names(labels: Iterable[tuple[str, str]]) -> None:
     wrong = [f"{where}: unknown phase '{phase}'" for where, phase in labels if phase not in PHASES]
     if wrong:
         raise BadInputs("phase labels", wrong, f"use one of {', '.join(PHASES)}")
@@ -307,18 +307,18 @@ def phases_from_csv(path: Path, dataset: Dataset) -> Dataset:
             else:
                 named[files[0]] = phase, line
             continue
-        video = videos.get(row.get("video", ""))
+        clip = videos.get(row.get("video", ""))
         try:
             start, end = int(row.get("start", "")), int(row.get("end", ""))
         except ValueError:
             problems.append(f"line {line}: start and end must be whole numbers")
             continue
-        if video is None:
+        if clip is None:
             problems.append(f"line {line}: no labelled frame belongs to the clip '{row.get('video', '')}'")
         if start > end or start < 0:
             problems.append(f"line {line}: frames {start} to {end} are no range")
-        elif video is not None:
-            ranges[video].append((start, end, phase, line))
+        elif clip is not None:
+            ranges[clip].append((start, end, phase, line))
     for video in sorted(ranges):
         ranges[video].sort()
         for before, after in pairwise(ranges[video]):

@@ -24,7 +24,7 @@ from fosbury.pose import Dataset, Pose
 PARTS = ("keypoints", "confidence", "box", "score")
 MAX_UNPACKED = 2**31
 """Bytes; ten million poses of 17 joints."""
-MEND = "run 'dvc repro' to make it again"
+HINT = "run 'dvc repro' to make it again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ def write_predictions(path: Path, dataset: Dataset, models: Mapping[str, Sequenc
             values = np.array([getattr(pose, part) for pose in poses], dtype=np.float32)
             arrays[f"{name}/{part}"] = values.reshape(shapes[part])
     with draft(path) as unfinished, unfinished.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
 def read_predictions(content: bytes | Path, where: str | Path | None = None) -> Predictions:
@@ -99,9 +99,9 @@ def read_predictions(content: bytes | Path, where: str | Path | None = None) -> 
             found = {name: _poses(arrays, name, len(files), len(joints)) for name in models}
             return Predictions(joints, files, found)
     except FileNotFoundError:
-        raise BadInput(where, "is not there", MEND) from None
+        raise BadInput(where, "is not there", HINT) from None
     except Exception as error:  # NumPy lets out whatever its readers of zip, header and tokens raise
-        raise BadInput(where, "does not hold predictions that can be read", MEND) from error
+        raise BadInput(where, "does not hold predictions that can be read", HINT) from error
 
 
 def _names(array: np.ndarray) -> tuple[str, ...]:

@@ -142,8 +142,9 @@ def _wanted_frames(folder: Path, every: int) -> dict[str, list[int]] | None:
     labelled = read_coco(folder / ANNOTATIONS).frames
     thinned = _thinned(labelled, every)
     for frame in labelled:
-        named = frame.video and frame.frame is not None and (frame.video, frame.frame) not in thinned
-        if named and not (folder / IMAGES / frame.file_name).exists():
+        if not frame.video or frame.frame is None or (frame.video, frame.frame) in thinned:
+            continue
+        if not (folder / IMAGES / frame.file_name).exists():
             frames[frame.video].append(frame.frame)
     return frames
 

@@ -114,7 +114,8 @@ def _write_split(part: Dataset, name: str, folder: Path, root: Path, repeats: Ma
     images, labels = folder / "images" / name, folder / "labels" / name
     images.mkdir(parents=True)
     labels.mkdir(parents=True)
-    listed, taken = [], set()
+    listed: list[str] = []
+    taken: set[str] = set()
     for frame in part.frames:
         source = (root / frame.file_name).absolute()
         kind = true_suffix(source)

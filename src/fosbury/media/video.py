@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import av
 import av.error
@@ -76,7 +76,7 @@ class VideoInfo:
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     """Signs (a, b, c, d) of the display matrix: stored (x, y) is shown at (a x + c y, b x + d y)."""
-    data = frame.side_data.get("DISPLAYMATRIX")
+    data: Any = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return 1, 0, 0, 1
     matrix = np.frombuffer(bytes(data), dtype="<i4", count=9).reshape(3, 3)[:2, :2] / _FIXED_POINT
@@ -153,7 +153,8 @@ def _timed(path: Path, notes: list[str]) -> Iterator[tuple[int, float, av.VideoF
     Where a timestamp is absent (Matroska has none below zero) or goes back (AVI stores decoding order), the declared
     rate takes its place.
     """
-    index, placed, begin, last = 0, 0, None, None
+    index, placed, last = 0, 0, Fraction(0)
+    begin: Fraction | None = None
     leading: list[av.VideoFrame] = []
     for frame, stream in _decoded(path, notes):
         step = 1 / Fraction(stream.average_rate or _FALLBACK_RATE)
@@ -254,10 +255,12 @@ def probe(path: str | Path) -> VideoInfo:
     """
     notes: list[str] = []
     times: list[float] = []
-    first = stream = None
+    first: tuple[int, int, tuple[int, int, int, int]] | None = None
+    stream: av.VideoStream | None = None
     for _, timestamp_ms, frame, stream in _timed(Path(path), notes):  # noqa: B007
         first = first or (frame.width, frame.height, _display_matrix(frame))
         times.append(timestamp_ms)
+    assert first is not None and stream is not None  # a clip without a frame is refused where it is decoded
     width, height, matrix = first
     if matrix[0] == 0:
         width, height = height, width
@@ -311,7 +314,7 @@ def write_video(
                 stream.options = {"crf": str(crf), "preset": preset, "x264-params": _X264}
             if image.shape != shape or shape[0] % 2 or shape[1] % 2:
                 raise ValueError(f"frame {index} has shape {image.shape}: all must be alike, with even sides")
-            planes = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)
+            planes: Any = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)
             frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             frame.pts, frame.time_base = index, 1 / rate
             container.mux(stream.encode(frame))

@@ -145,7 +145,8 @@ def _joint(
     mean = float(apart[rows].mean()) if count else np.nan
     sigma = float(np.sqrt(spread[rows].mean())) if spread is not None and count else np.nan
     share = float(near[rows].mean()) if count else np.nan
-    return JointAgreement(name, count, mean, *map(float, ends), mean / np.sqrt(2), share, sigma, one_only)
+    low, high = map(float, ends)
+    return JointAgreement(name, count, mean, low, high, mean / np.sqrt(2), share, sigma, one_only)
 
 
 def _boxes(people: Sequence[Person]) -> np.ndarray:

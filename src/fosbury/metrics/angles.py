@@ -123,7 +123,11 @@ def shake(keypoints: np.ndarray, dataset: Dataset, step: int = 1) -> np.ndarray:
         Second difference in pixels a frame and frame, at the middle frame; NaN where there are no three such frames.
     """
     result = np.full(keypoints.shape[:2], np.nan)
-    place = {(f.video, f.frame): index for index, f in enumerate(dataset.frames) if None not in (f.video, f.frame)}
+    place = {
+        (f.video, f.frame): index
+        for index, f in enumerate(dataset.frames)
+        if f.video is not None and f.frame is not None
+    }
     for (video, number), middle in place.items():
         before, after = place.get((video, number - step)), place.get((video, number + step))
         if before is not None and after is not None:

@@ -193,12 +193,12 @@ def differences(
     -------
     list of Difference, length M
     """
-    sides = [side.reshape(-1, *counts.shape) for side in (a, b)]
-    apart = sides[1].mean(axis=0) - sides[0].mean(axis=0)
+    first, second = (side.reshape(-1, *counts.shape) for side in (a, b))
+    apart = second.mean(axis=0) - first.mean(axis=0)
     mean, error, units = jackknife(apart, counts)
     by_units = error**2
-    by_runs, freedom = _over_runs(*sides, counts)
-    runs = len(sides[0]) + len(sides[1])
+    by_runs, freedom = _over_runs(first, second, counts)
+    runs = len(first) + len(second)
     error = np.sqrt(by_units + by_runs)
     with np.errstate(invalid="ignore", divide="ignore"):
         pieces = by_units**2 / (units - 1) + by_runs**2 / max(freedom, 1)
@@ -209,7 +209,8 @@ def differences(
     result = []
     for figure in range(counts.shape[1]):
         if units[figure] < 2:
-            result.append(Difference(float(mean[figure]), *[np.nan] * 4, units=int(units[figure]), runs=runs))
+            nothing = dict.fromkeys(("low", "high", "better", "p"), np.nan)
+            result.append(Difference(float(mean[figure]), **nothing, units=int(units[figure]), runs=runs))
             continue
         if freedom:
             p = float(2 * student.sf(abs(score[figure]), degrees[figure]))

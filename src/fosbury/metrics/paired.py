@@ -104,9 +104,9 @@ def verdicts(a: Sequence[Evaluation], b: Sequence[Evaluation]) -> list[Verdict]:
     groups = {"all": {"all": np.ones(len(first.joint), dtype=bool)}, **first.groups()}
     keys = [(part, name) for part, masks in groups.items() for name in masks]
     rows = np.array([groups[part][name] for part, name in keys]).reshape(len(keys), -1).T
-    sums = [np.array([sums_by_unit(first.cluster, run.error_mm, rows)[0] for run in side]) for side in (a, b)]
+    sums_a, sums_b = (np.array([sums_by_unit(first.cluster, run.error_mm, rows)[0] for run in side]) for side in (a, b))
     _, counts = sums_by_unit(first.cluster, first.error_mm, rows)
-    found = differences(*sums, counts)
+    found = differences(sums_a, sums_b, counts)
     if first.one_clip:
         found = [Difference(each.mean, np.nan, np.nan, np.nan, np.nan, 1, runs=each.runs) for each in found]
     raised = {part: _raised(part, keys, found) for part in groups}

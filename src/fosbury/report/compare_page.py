@@ -84,9 +84,9 @@ def sections(comparison: Comparison) -> list[Section]:
         found.append(_kinds(comparison, name))
         changed = comparison.changed_frames(name)
         rows = [(f.file_name, f.phase or "-", f"{a:.0f}", f"{b:.0f}", f"{b - a:+.0f}") for f, a, b in changed]
-        head = ("frame", "phase", _mean_of(comparison, first), _mean_of(comparison, name), "difference")
         if rows:
-            found.append(Section(f"Frames that changed most, {name} against {first}", (), head, tuple(rows)))
+            columns = ("frame", "phase", _mean_of(comparison, first), _mean_of(comparison, name), "difference")
+            found.append(Section(f"Frames that changed most, {name} against {first}", (), columns, tuple(rows)))
     several = any(len(own) > 1 for own in comparison.runs)
     return [*found, Section("How to read this", (READ, SEVERAL_RUNS if several else ONE_RUN))]
 
@@ -178,7 +178,8 @@ def _value(value: Any) -> str:
 
 def terminal(comparison: Comparison) -> str:
     """Return the comparison as tables of text."""
-    console = Console(file=io.StringIO(), width=WIDEST, highlight=False)
+    text = io.StringIO()
+    console = Console(file=text, width=WIDEST, highlight=False)
     for section in sections(comparison):
         console.print(f"\n[bold]{section.title}[/bold]", markup=True)
         for line in section.text:
@@ -190,7 +191,7 @@ def terminal(comparison: Comparison) -> str:
             for row in section.rows:
                 table.add_row(*[cell.replace("[", "\\[") for cell in row])
             console.print(table)
-    return console.file.getvalue()
+    return text.getvalue()
 
 
 def markdown(comparison: Comparison) -> str:

@@ -179,7 +179,7 @@ def load_run(asked: str, repository: Path = Path()) -> Run:
 
 def _check_settings(params: Mapping[str, Any], where: str) -> None:
     for name, (least, most) in SETTINGS.items():
-        value = params.get(name)
+        value: Any = params.get(name)
         if type(value) not in (int, float) or not (least <= value <= most and value > 0):
             problem = f"has the {name} {value!r:.80}" if name in params else f"has no {name}"
             raise BadInput(where, problem, f"name a revision in which it is a number up to {most:g}")

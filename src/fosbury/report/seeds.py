@@ -75,7 +75,7 @@ def seed_spread(runs: Sequence[Run]) -> SeedSpread:
     if len(runs) < 2:
         raise BadInput("fosbury seeds", "was given fewer than two runs", "name runs with different seeds")
     first = runs[0]
-    seeds = [run.params.get("seed") for run in runs]
+    seeds: list[Any] = [run.params.get("seed") for run in runs]
     if len(set(seeds)) < len(seeds):
         raise BadInput("fosbury seeds", f"was given one seed twice ({seeds})", "name one run of each seed")
     for run in runs[1:]:

@@ -76,7 +76,7 @@ MASS = {
 }
 
 
-def rotation(axis: str, degrees: np.ndarray) -> np.ndarray:
+def rotation(axis: str, degrees: np.ndarray | float) -> np.ndarray:
     """Rotation matrices about one axis.
 
     Parameters

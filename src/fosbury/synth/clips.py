@@ -138,6 +138,7 @@ def render_clip(
     """
     rng = np.random.default_rng([seed, 1968])
     body, figure = _athlete(rng)
+    stage: tuple[str, ...]
     if upright:
         bones, stage, bar = run(body, rng, fps, 50), ("approach",) * 50, float(rng.uniform(1500, 2100))
     else:
@@ -254,7 +255,19 @@ def render_stills(
             yield _still(body, figure, bones, moment, target, backdrop, leap.bar, size, share, leap.stage[moment], rng)
 
 
-def _still(body, figure, bones, moment, target, backdrop, bar, size, share, phase, rng) -> tuple[np.ndarray, Label]:
+def _still(
+    body: Body,
+    figure: Figure,
+    bones: Bones,
+    moment: int,
+    target: np.ndarray,
+    backdrop: Backdrop,
+    bar: float | None,
+    size: tuple[int, int],
+    share: tuple[float, float],
+    phase: str,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, Label]:
     camera = snap(target, size, body.stature, rng, share)
     if camera.place[1] > 0 and phase == "approach" and rng.random() < 0.75:
         bar = None  # the mat would stand before the athlete

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fosbury.synth.body import BONE, BONES, Body, Bones
+
+Colour = Sequence[float] | np.ndarray
+Colouring = Callable[[str, int, np.ndarray], Colour]
+"""From a face's bone, its row of the mesh and its middle to its colour."""
 
 AROUND = 12
 SKINS = ((241, 205, 180), (228, 184, 150), (205, 155, 115), (168, 116, 78), (122, 80, 54), (84, 56, 42))
@@ -106,10 +112,10 @@ class _Mesh:
         self.bones: list[np.ndarray] = []
         self.faces: list[np.ndarray] = []
         self.colours: list[np.ndarray] = []
-        self.owners: list[np.ndarray] = []
-        self.lifts: list[np.ndarray] = []
+        self.owners: list[int] = []
+        self.lifts: list[float] = []
 
-    def tube(self, rings: list[tuple], colour, axis: str = "z", around: int = AROUND) -> None:
+    def tube(self, rings: list[tuple], colour: Colouring, axis: str = "z", around: int = AROUND) -> None:
         """Join rings ``(bone, along, half width, half depth, forward, up)`` (mm for 1.8 m) to a closed skin.
 
         ``colour`` is a function of the face's owner, its middle along the axis and its middle's local place.
@@ -117,12 +123,12 @@ class _Mesh:
         turn = 2 * np.pi * np.arange(around) / around
         cos, sin = np.cos(turn), np.sin(turn)
         grid = np.zeros((len(rings), around, 3))
-        for row, (_, along, wide, deep, shift, rise) in zip(grid, rings, strict=True):
-            row[:, 1] = wide * cos
+        for ring, (_, along, wide, deep, shift, rise) in zip(grid, rings, strict=True):
+            ring[:, 1] = wide * cos
             if axis == "z":
-                row[:, 0], row[:, 2] = shift + deep * sin, along
+                ring[:, 0], ring[:, 2] = shift + deep * sin, along
             else:
-                row[:, 0], row[:, 2] = along, rise + deep * sin
+                ring[:, 0], ring[:, 2] = along, rise + deep * sin
         owner = np.array([BONE[ring[0]] for ring in rings])
         index = self.count + np.arange(len(rings) * around).reshape(len(rings), around)
         after = np.roll(index, -1, axis=1)
@@ -143,7 +149,7 @@ class _Mesh:
                 self.lifts.append(0.0)
         self._add(grid.reshape(-1, 3), np.repeat(owner, around))
 
-    def patch(self, bone: str, corners, colour, lift: float = 14.0) -> None:
+    def patch(self, bone: str, corners: Sequence[Sequence[float]], colour: ArrayLike, lift: float = 14.0) -> None:
         """Add one flat face; corners anticlockwise as seen from outside."""
         self.faces.append(self.count + np.arange(4))
         self.colours.append(np.asarray(colour, dtype=float))
@@ -235,7 +241,7 @@ def _torso(mesh: _Mesh, body: Body, kit: Kit, unit: float) -> None:
         ("head", 38, 46, 50, 6, 0),
     ]
 
-    def colour(bone: str, row: int, place: np.ndarray):
+    def colour(bone: str, row: int, place: np.ndarray) -> Colour:
         if row < 5 or (row == 5 and kit.bottom_style != "briefs"):
             return kit.trim if row == 5 else kit.bottom
         if row >= 12 or (row >= 10 and kit.top_style in ("singlet", "crop") and not 58 < abs(place[1]) < 112):
@@ -315,7 +321,7 @@ def _head(mesh: _Mesh, body: Body, kit: Kit) -> None:
         for z, wide, deep, shift in levels
     ]
 
-    def colour(bone: str, row: int, place: np.ndarray):
+    def colour(bone: str, row: int, place: np.ndarray) -> Colour:
         forward, _, height = place
         nape = 30 if kit.hair_style != "crop" else 60
         hairy = height > 168 or (height > 120 and forward < 42) or (height > nape and forward < -22)
@@ -333,7 +339,7 @@ def _head(mesh: _Mesh, body: Body, kit: Kit) -> None:
     for sign in (1.0, -1.0):
         y = 33 * sign
 
-        def quad(half: float, low: float, high: float, out: float, y=y) -> list[tuple]:
+        def quad(half: float, low: float, high: float, out: float, y: float = y) -> list[tuple]:
             slope = 7.0 * np.sign(y)
             return [
                 (out + slope / 2, y - half, low),
@@ -372,10 +378,10 @@ def _arm(mesh: _Mesh, body: Body, kit: Kit, side: str, unit: float) -> None:
     upper, fore = body.length("upper_arm") / unit, body.length("forearm") / unit
     sleeve = {"tee": 0.45, "sleeves": 1.5}.get(kit.top_style, 0.0)
 
-    def upper_colour(bone: str, row: int, place: np.ndarray):
+    def upper_colour(bone: str, row: int, place: np.ndarray) -> Colour:
         return kit.top if sleeve and -place[2] < sleeve * upper else kit.skin
 
-    def fore_colour(bone: str, row: int, place: np.ndarray):
+    def fore_colour(bone: str, row: int, place: np.ndarray) -> Colour:
         return kit.top if sleeve > 1 and -place[2] < 0.9 * fore else kit.skin
 
     mesh.tube(
@@ -415,12 +421,12 @@ def _leg(mesh: _Mesh, body: Body, kit: Kit, side: str, sign: float, unit: float)
     reach = {"shorts": 0.42, "half": 0.88, "tights": 9.0, "briefs": 0.10}[kit.bottom_style]
     loose = 1.12 if kit.bottom_style == "shorts" else 1.0
 
-    def thigh_colour(bone: str, row: int, place: np.ndarray):
+    def thigh_colour(bone: str, row: int, place: np.ndarray) -> Colour:
         if -place[2] >= reach * thigh:
             return kit.skin
         return kit.trim if kit.bottom_style != "briefs" and sign * place[1] > 62 else kit.bottom
 
-    def shank_colour(bone: str, row: int, place: np.ndarray):
+    def shank_colour(bone: str, row: int, place: np.ndarray) -> Colour:
         if -place[2] > 0.9 * shank:
             return kit.sock if kit.socks else kit.skin
         return kit.bottom if reach > 1 and -place[2] < 0.9 * shank else kit.skin
@@ -469,7 +475,7 @@ def _leg(mesh: _Mesh, body: Body, kit: Kit, side: str, sign: float, unit: float)
         (204, 16, 10, 16 - sole),
     ]
 
-    def shoe_colour(bone: str, row: int, place: np.ndarray):
+    def shoe_colour(bone: str, row: int, place: np.ndarray) -> Colour:
         if place[2] < 12 - sole:
             return (232, 232, 228)
         return kit.trim if row == 4 else kit.shoe

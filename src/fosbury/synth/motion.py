@@ -331,13 +331,24 @@ def jump(body: Body, figure: Figure, rng: np.random.Generator, fps: float, appro
     return Jump(bones, stage, bar)
 
 
-def _com_at_take_off(body, keys, key_times, heading, turn, skew) -> float:
+def _com_at_take_off(
+    body: Body, keys: np.ndarray, key_times: np.ndarray, heading: np.ndarray | float, turn: float, skew: float
+) -> float:
     pose = keys[[int(np.argmin(np.abs(key_times)))]]
     bones = pose_bones(body, pose[:, len(ROOT) :], _orientation(pose, heading, turn, skew))
     return float(centre_of_mass(body, bones)[0, 2] - soles(body, bones)[..., 2].min())
 
 
-def _landed(body, figure, bones, fine, grid, touch, times, speed) -> Bones:
+def _landed(
+    body: Body,
+    figure: Figure,
+    bones: Bones,
+    fine: Bones,
+    grid: np.ndarray,
+    touch: int,
+    times: np.ndarray,
+    speed: tuple[float, float],
+) -> Bones:
     """Let the athlete sink into the mat: the lowest skin goes down and comes half back, the drift dies away."""
     since = times - grid[touch]
     lowest = np.array([figure.vertices(bones, i)[:, 2].min() for i in range(len(times))])

@@ -171,8 +171,8 @@ def make_backdrop(rng: np.random.Generator) -> Backdrop:
     if rng.random() < 0.7:
         _boards(rng, picture, horizon)
     picture += 4 * _noise(rng, rows, columns, 3)
-    picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.8, 2.6))
-    return Backdrop(np.clip(picture, 0, 255).astype(np.uint8))
+    blurred = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.8, 2.6))
+    return Backdrop(np.clip(blurred, 0, 255).astype(np.uint8))
 
 
 @dataclass(frozen=True, eq=False)

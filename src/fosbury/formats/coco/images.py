@@ -54,8 +54,8 @@ def read_images(entries: list, locate: Locate, wanted: set | None, found: Findin
             bad.add(image_id)
             continue
         problems: list[str] = []
-        look = locate if wanted is None or image_id in wanted else _nowhere
-        frame = _frame(entry, look, found, problems)
+        place = locate if wanted is None or image_id in wanted else _nowhere
+        frame = _frame(entry, place, found, problems)
         if frame is None:
             bad.add(image_id)
         else:
@@ -87,7 +87,7 @@ def _frame(entry: Mapping[str, Any], locate: Locate, found: Findings, problems: 
         height=0,
         **_extras(entry, problems),
     )
-    size = [entry.get(key) for key in ("width", "height")]
+    size: list[Any] = [entry.get(key) for key in ("width", "height")]
     stated = all(type(side) in (int, float) and 0 < side <= MAX_SIDE and side % 1 == 0 for side in size)
     absent = all(side is None for side in size)
     if not stated and not absent:
@@ -107,7 +107,7 @@ def _frame(entry: Mapping[str, Any], locate: Locate, found: Findings, problems: 
         return frame
     if absent:
         found.note("image sizes absent, taken from the file", frame.file_name)
-    width, height = actual if absent else (int(size[0]), int(size[1]))
+    width, height = actual if absent and actual else (int(size[0]), int(size[1]))
     if actual is not None and actual != (width, height):
         turned = " (turned: the labelling tool ignored the EXIF orientation)" if actual == (height, width) else ""
         problems.append(f"is {actual[0]}x{actual[1]} as a file, but {width}x{height} in the labels{turned}")

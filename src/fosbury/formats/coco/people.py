@@ -22,7 +22,8 @@ WHOLE_BOX = 0.99
 
 def read_records(entries: list, found: Findings) -> list[Mapping[str, Any]]:
     """Annotations that are objects, with ids that are there and differ."""
-    records, ids = [], set()
+    records: list[Mapping[str, Any]] = []
+    ids: set[Any] = set()
     for position, entry in enumerate(entries):
         if not isinstance(entry, dict):
             found.problem(f"annotation at position {position} is not an object")
@@ -170,7 +171,7 @@ def _in_its_own_right(person: Person, skeleton: Skeleton, label: str, frame: Fra
 
 
 def _within(xy: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    return ((xy >= low) & (xy <= high)).all(axis=-1)
+    return np.asarray(((xy >= low) & (xy <= high)).all(axis=-1))
 
 
 def _in_box(xy: np.ndarray, box: np.ndarray) -> np.ndarray:
@@ -239,8 +240,8 @@ def _box(
             return None
         found.note("boxes absent, derived from the joints", label)
         return box
-    numbers = [number_of(value) for value in stated] if isinstance(stated, list) else []
-    if len(numbers) != 4 or None in numbers:
+    numbers = [n for value in stated if (n := number_of(value)) is not None] if isinstance(stated, list) else []
+    if len(numbers) != 4 or len(stated) != 4:
         problems.append(f"its box is {stated!r}, not four numbers")
         return None
     x, y, width, height = numbers

@@ -26,7 +26,8 @@ def write_coco(dataset: Dataset, path: str | Path) -> None:
         Written under a temporary name and moved in place.
     """
     skeleton = dataset.skeleton
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for frame in sorted(dataset.frames, key=lambda frame: frame.file_name):
         extras = {
             "video": frame.video,
