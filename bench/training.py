@@ -106,7 +106,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pictures = asked.pictures + max(1, asked.pictures // 4)
-        stills = write_stills(folder / "stills", pictures, SEED, size, named_skeleton("coco17"))
+        stills = write_stills(folder / "stills", pictures, SEED, size, skeleton=named_skeleton("coco17"))
         train = [index < asked.pictures for index in range(len(stills))]
         splits = {"train": stills.where(train), "val": stills.where([not mine for mine in train])}
 

@@ -154,7 +154,9 @@ def main() -> None:
     recipe = Recipe(epochs=asked.epochs, batch=asked.batch, image_size=192, lr0=1e-3, weight_decay=0.05)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        stills = write_stills(folder / "stills", asked.pictures + VAL, SEED, (192, 192), named_skeleton("coco17"))
+        stills = write_stills(
+            folder / "stills", asked.pictures + VAL, SEED, (192, 192), skeleton=named_skeleton("coco17")
+        )
         train = [index < asked.pictures for index in range(len(stills))]
         splits = {"train": stills.where(train), "val": stills.where([not mine for mine in train])}
         coco(splits["train"], folder / "labels.json")

@@ -117,7 +117,7 @@ def test_what_cannot_be_is_said():
 @pytest.mark.parametrize("source", ["search", "track"])
 def test_the_starter_weights_find_upright_athletes_by_themselves(source, skeletons, tmp_path):
     pytest.importorskip("xtcocotools")
-    clips = write_upright_clips(tmp_path, 1, 5000, (256, 256), 8, skeletons["coco17"])
+    clips = write_upright_clips(tmp_path, 1, 5000, (256, 256), every=8, skeleton=skeletons["coco17"])
     poses = predict_dataset(load_model(STARTER), clips, tmp_path, boxes=source)
     labelled = np.array([f.people[0].box for f in clips.frames])
     overlap = [box_iou(box[None], found[0].box[None])[0, 0] for box, found in zip(labelled, poses, strict=True)]

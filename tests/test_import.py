@@ -264,7 +264,7 @@ class TestClipsThatComeAsPictures:
         ]  # fmt: skip
         extract_sets(raw, None, tmp_path / "out")
         assert everything(tmp_path / "out") == []
-        (dataset,) = annotations_of_sets(raw, ".", None, "out", SKELETON).values()
+        (dataset,) = annotations_of_sets(raw, ".", None, "out", skeleton=SKELETON).values()
         assert {frame.unit for frame in dataset.frames} == ({"jump.mp4"} if flat else {"jump.mp4", "other.mp4"})
         assert [frame.timestamp_ms for frame in dataset.frames[:3]] == [0, 160, 320]
         assert read_image(raw / dataset.frames[2].file_name).mean() == pytest.approx(140, abs=3)
@@ -427,7 +427,7 @@ class TestFrames:
         picture(source / "images/jump/000001.jpg")
         extract_sets(tmp_path / "src", None, tmp_path / "frames", every=every)
         hips = skeleton_of("hips", ["left_hip", "right_hip"])
-        (dataset,) = annotations_of_sets(tmp_path, "src", None, "frames", hips, every).values()
+        (dataset,) = annotations_of_sets(tmp_path, "src", None, "frames", skeleton=hips, every=every).values()
         used = {frame.file_name for frame in dataset.frames if frame.file_name.startswith("frames/")}
         made = {path.relative_to(tmp_path).as_posix() for path in (tmp_path / "frames").rglob("*.jpg")}
         assert used <= made
@@ -497,7 +497,7 @@ class TestAnnotations:
         clips(tmp_path / "data/raw/club", jump=[3, 5])
         stills(tmp_path / "data/raw/park")
         extract_sets(tmp_path / "data/raw", None, tmp_path / "data/frames")
-        sets = annotations_of_sets(tmp_path, "data/raw", None, "data/frames", SKELETON)
+        sets = annotations_of_sets(tmp_path, "data/raw", None, "data/frames", skeleton=SKELETON)
         assert [frame.file_name for frame in sets["club"].frames] == [
             "data/frames/club/jump/000003.jpg", "data/frames/club/jump/000005.jpg",
         ]  # fmt: skip
@@ -515,7 +515,7 @@ class TestAnnotations:
         clips(tmp_path / "src/club", jump=[9, 1, 4, 3], other=[2])
         stills(tmp_path / "src/park")
         extract_sets(tmp_path / "src", None, tmp_path / "frames")
-        sets = annotations_of_sets(tmp_path, "src", None, "frames", SKELETON, every=3)
+        sets = annotations_of_sets(tmp_path, "src", None, "frames", skeleton=SKELETON, every=3)
         assert sorted(frame.frame for frame in sets["club"].frames) == [1, 2, 9]
         assert len(sets["park"]) == 2
         assert "labelled frames of clips left out, for one in 3 is kept: 2" in sets["club"].notes
@@ -525,27 +525,27 @@ class TestAnnotations:
         stills(tmp_path / "src/park")
         (tmp_path / "src/park/images/b.jpg").unlink()
         with pytest.raises(BadInputs) as caught:
-            annotations_of_sets(tmp_path, "src", None, "frames", SKELETON)
+            annotations_of_sets(tmp_path, "src", None, "frames", skeleton=SKELETON)
         assert "frames/club/jump/000003.jpg" in str(caught.value) and "src/park/images/b.jpg" in str(caught.value)
 
     def test_a_skeleton_that_the_labels_do_not_have_is_refused(self, tmp_path):
         stills(tmp_path / "src/park")
         with pytest.raises(BadInputs, match="names 0 of the 2 joints of skeleton 'feet'"):
-            annotations_of_sets(tmp_path, "src", None, "frames", skeleton_of("feet", ["heel", "toe"]))
+            annotations_of_sets(tmp_path, "src", None, "frames", skeleton=skeleton_of("feet", ["heel", "toe"]))
 
     def test_sets_without_labels_are_passed_over_but_not_all(self, tmp_path):
         clip(tmp_path / "src/new/videos/a.mp4")
         with pytest.raises(BadInput, match=r"holds no set with annotations\.json"):
-            annotations_of_sets(tmp_path, "src", None, "frames", SKELETON)
+            annotations_of_sets(tmp_path, "src", None, "frames", skeleton=SKELETON)
         stills(tmp_path / "src/park")
-        assert list(annotations_of_sets(tmp_path, "src", None, "frames", SKELETON)) == ["park"]
+        assert list(annotations_of_sets(tmp_path, "src", None, "frames", skeleton=SKELETON)) == ["park"]
 
     def test_the_report_counts_and_lists(self, tmp_path):
         source = stills(tmp_path / "src/park")
         content = labels(["a.jpg", "b.jpg"])
         content["annotations"].pop()
         write(source / "annotations.json", content)
-        report = annotations_report(annotations_of_sets(tmp_path, "src", None, "frames", SKELETON))
+        report = annotations_report(annotations_of_sets(tmp_path, "src", None, "frames", skeleton=SKELETON))
         assert "| park | 1 | 0 | 1 | 3 | 2 |" in report
         assert "images without labelled joints, left out (1): b.jpg" in report
 

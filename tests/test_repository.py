@@ -56,6 +56,10 @@ CONFINED = {
     "omegaconf": {"config.py"},
     "typer": {f"cli/{module.name}" for module in (PACKAGE / "cli").glob("*.py")},
 }
+# Functions that still take more than four parameters by position; the list only gets shorter.
+MANY_BY_POSITION = {
+    *("report/charts.py:bars", "report/charts.py:lines"),
+}
 DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "mmcv": "mmcv-lite"}
 PIPELINES = [ROOT / "dvc.yaml", *sorted(ROOT.glob("data/*/dvc.yaml")), *sorted(ROOT.glob("models/**/dvc.yaml"))]
 STAGES = {
@@ -130,6 +134,17 @@ def test_frameworks_stay_in_their_room(path):
     for name in imports(path):
         allowed = CONFINED.get(name.partition(".")[0])
         assert allowed is None or place(path) in allowed, f"{place(path)} imports {name}"
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if room(path) != "cli"], ids=place)
+def test_beyond_four_parameters_they_are_given_by_name(path):
+    """Of what other modules call: functions and methods without an underscore. Commands are typed, not called."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    bodies = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
+    for node in (node for body in bodies for node in body if isinstance(node, ast.FunctionDef)):
+        names = [each.arg for each in (*node.args.posonlyargs, *node.args.args) if each.arg not in ("self", "cls")]
+        known = f"{place(path)}:{node.name}" in MANY_BY_POSITION
+        assert len(names) <= 4 or node.name.startswith("_") or known, f"{place(path)}:{node.lineno} {node.name}{names}"
 
 
 def test_params_yaml_is_the_composition_of_conf():

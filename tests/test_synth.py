@@ -74,7 +74,7 @@ def scene_with(bar: float | None) -> Scene:
 def shoot(body: Body, bones: Bones, camera: Camera, bar: float | None = None, time: int = 0):
     rng = np.random.default_rng(0)
     figure = build_figure(body, Kit.random(rng, body.female))
-    return render(body, figure, bones, time, camera, scene_with(bar), CLEAN, rng)
+    return render(body, figure, bones, time, camera=camera, scene=scene_with(bar), look=CLEAN, rng=rng)
 
 
 def test_joints_and_bones_are_those_of_the_skeleton_file(skeleton):
@@ -217,7 +217,7 @@ def test_every_joint_lies_on_the_drawn_body(leap):
     for time in range(0, len(flop.stage), 3):
         target = points[time].mean(axis=0)
         camera = camera_at(target + np.array([6000 * np.cos(time), 6000 * np.sin(time), 600.0]), target, focal=420.0)
-        shot = render(body, figure, flop.bones, time, camera, scene_with(None), CLEAN, rng)
+        shot = render(body, figure, flop.bones, time, camera=camera, scene=scene_with(None), look=CLEAN, rng=rng)
         drawn = np.argwhere(shot.silhouette)[:, ::-1]
         for x, y in shot.keypoints * SUPERSAMPLE - 0.5:
             assert np.hypot(drawn[:, 0] - x, drawn[:, 1] - y).min() <= 2.0
@@ -227,7 +227,9 @@ def test_box_is_tight_about_the_drawn_body(leap):
     body, figure, flop = leap
     target = joints(body, flop.bones)[5].mean(axis=0)
     camera = camera_at(target + np.array([0, -7000, 300]), target, focal=600.0)
-    shot = render(body, figure, flop.bones, 5, camera, scene_with(None), CLEAN, np.random.default_rng(0))
+    shot = render(
+        body, figure, flop.bones, 5, camera=camera, scene=scene_with(None), look=CLEAN, rng=np.random.default_rng(0)
+    )
     rows, columns = np.nonzero(shot.silhouette)
     drawn = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) / SUPERSAMPLE
     np.testing.assert_allclose(shot.box, drawn, atol=1.0)

@@ -73,7 +73,7 @@ def find_videos(folder: str | Path) -> list[Path]:
 
 
 def extract_sets(
-    source: str | Path, sets: Sequence[str] | None, out: str | Path, quality: int = 95, every: int = 1
+    source: str | Path, sets: Sequence[str] | None, out: str | Path, *, quality: int = 95, every: int = 1
 ) -> dict[str, list[Manifest]]:
     """Extract the labelled frames of every clip that `annotations_of_set` keeps; without labels, every n-th frame.
 
@@ -125,7 +125,7 @@ def extract_sets(
     manifests: dict[str, list[Manifest]] = {folder.name: [] for folder in chosen}
     for clip, folder, only in progress(jobs, "frames of clips", "clip"):
         try:
-            manifests[folder.parent.name].append(extract(clip, folder, every, quality, only))
+            manifests[folder.parent.name].append(extract(clip, folder, every=every, quality=quality, only=only))
         except BadInput as error:
             problems.append(str(error))
     if problems:
@@ -169,7 +169,7 @@ def _remove(path: Path) -> None:
 
 
 def annotations_of_set(
-    root: str | Path, folder: str | Path, frames: str | Path, skeleton: Skeleton, every: int = 1
+    root: str | Path, folder: str | Path, frames: str | Path, skeleton: Skeleton, *, every: int = 1
 ) -> Dataset:
     """Labels of one set with the skeleton's joints and with pictures that exist.
 
@@ -250,6 +250,7 @@ def annotations_of_sets(
     source: str | Path,
     sets: Sequence[str] | None,
     frames: str | Path,
+    *,
     skeleton: Skeleton,
     every: int = 1,
 ) -> dict[str, Dataset]:
@@ -266,7 +267,7 @@ def annotations_of_sets(
         if not (folder / ANNOTATIONS).exists():
             continue
         try:
-            datasets[folder.name] = annotations_of_set(root, Path(source) / folder.name, frames, skeleton, every)
+            datasets[folder.name] = annotations_of_set(root, Path(source) / folder.name, frames, skeleton, every=every)
         except BadInput as error:
             errors.append(error)
     if len(errors) == 1:

@@ -141,7 +141,7 @@ def extract_clips(
     for clip in clips:
         try:
             step = every or (max(1, round(probe(clip).fps / fps)) if fps else 1)
-            manifest = extract(clip, output / clip.stem, step, quality, keep_others=True)
+            manifest = extract(clip, output / clip.stem, every=step, quality=quality, keep_others=True)
         except BadInput as error:
             problems.append(error)
             continue
@@ -155,6 +155,7 @@ def extract_clips(
 def extract(
     video: str | Path,
     folder: str | Path,
+    *,
     every: int = 1,
     quality: int = 95,
     only: Collection[int] | None = None,

@@ -197,6 +197,7 @@ def to_image(frame: av.VideoFrame, pixels: Literal["rgb24", "bgr24"] = "rgb24") 
 
 def decode(
     path: str | Path,
+    *,
     every: int = 1,
     start: int | None = None,
     stop: int | None = None,
@@ -281,7 +282,7 @@ def probe(path: str | Path) -> VideoInfo:
 
 
 def write_video(
-    path: str | Path, images: Iterable[np.ndarray], fps: float | Fraction, crf: float = 20, preset: str = "medium"
+    path: str | Path, images: Iterable[np.ndarray], fps: float | Fraction, *, crf: float = 20, preset: str = "medium"
 ) -> None:
     """Write an H.264 clip (yuv420p, BT.601) that is the same, byte for byte, each time.
 

@@ -42,9 +42,9 @@ def train(home: Path, values: dict[str, Any], skeleton: Skeleton) -> Path:
             step["stills"] + values["val_stills"],
             seed,
             (recipe.image_size, recipe.image_size),
-            skeleton,
-            tuple(step["share"]),
-            tuple(step["aim"]),
+            skeleton=skeleton,
+            share=tuple(step["share"]),
+            aim=tuple(step["aim"]),
         )
         held = np.arange(len(stills)) >= step["stills"]
         last = number == len(values["steps"])
@@ -67,7 +67,9 @@ def train(home: Path, values: dict[str, Any], skeleton: Skeleton) -> Path:
 
 def measured(weights: Path, folder: Path, values: dict[str, Any], skeleton: Skeleton) -> dict[str, Any]:
     """Figures of the weights on approach runs that no step has seen."""
-    clips = write_upright_clips(folder, values["test_clips"], values["test_seed"], (256, 256), 5, skeleton)
+    clips = write_upright_clips(
+        folder, values["test_clips"], values["test_seed"], (256, 256), every=5, skeleton=skeleton
+    )
     model = load_model(weights, image_size=values["test_image_size"])
     poses = predict_dataset(model, clips, folder, boxes="labels" if model.needs_boxes else None)
     evaluation = evaluate(clips, poses, ap=False)

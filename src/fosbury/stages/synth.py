@@ -16,5 +16,5 @@ def main() -> None:
     """Write data/synthetic/jumps/athlete and reports/athlete.jpg."""
     recipe = read_recipe(PARAMS)
     size = recipe.width, recipe.height
-    write_set(SET, recipe.clips, recipe.seed, size, recipe.fps, fixed_every=recipe.fixed_every)
+    write_set(SET, recipe.clips, recipe.seed, size, fps=recipe.fps, fixed_every=recipe.fixed_every)
     write_montage(MONTAGE, recipe.seed, size, recipe.fps, clips=min(4, recipe.clips), fixed_every=recipe.fixed_every)

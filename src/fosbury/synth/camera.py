@@ -100,6 +100,7 @@ def follow(
     size: tuple[int, int],
     stature: float,
     rng: np.random.Generator,
+    *,
     view: str | None = None,
 ) -> tuple[Camera, ...]:
     """Cameras that follow a moving athlete from one place.
@@ -178,6 +179,7 @@ def snap(
     size: tuple[int, int],
     stature: float,
     rng: np.random.Generator,
+    *,
     share: tuple[float, float] = (0.42, 0.88),
 ) -> Camera:
     """Place a camera for a single picture anywhere around the athlete, with varied size and place in the frame.

@@ -103,6 +103,7 @@ def render_clip(
     seed: int,
     size: tuple[int, int] = (256, 256),
     fps: float = 25.0,
+    *,
     approach: int | None = None,
     landing: int = 7,
     upright: bool = False,
@@ -142,7 +143,7 @@ def render_clip(
     if upright:
         bones, stage, bar = run(body, rng, fps, 50), ("approach",) * 50, float(rng.uniform(1500, 2100))
     else:
-        leap = jump(body, figure, rng, fps, APPROACH[fixed] if approach is None else approach, landing)
+        leap = jump(body, figure, rng, fps, approach=APPROACH[fixed] if approach is None else approach, landing=landing)
         bones, stage, bar = leap.bones, leap.stage, leap.bar
     if rng.random() < 0.4:
         bones = bones.mirrored()
@@ -151,7 +152,7 @@ def render_clip(
     look = Look.random(rng)
     frames, labels = [], []
     for index, drift in enumerate(_drifts(bones, cameras)):
-        shot = render(body, figure, bones, index, cameras[index], scene, look, rng, drift)
+        shot = render(body, figure, bones, index, camera=cameras[index], scene=scene, look=look, rng=rng, drift=drift)
         frames.append(shot.image)
         labels.append(_label(shot, phases[index], body, cameras[index]))
     return frames, labels
@@ -170,7 +171,7 @@ def _cameras(
     world = joints(body, bones)
     middle = (world[:, 5:7].mean(axis=1) + world[:, 11:13].mean(axis=1) + world[:, 13:17].mean(axis=1)) / 3
     for _ in range(40):
-        cameras = stand(world, size, rng, view) if fixed else follow(middle, size, body.stature, rng, view)
+        cameras = stand(world, size, rng, view) if fixed else follow(middle, size, body.stature, rng, view=view)
         pixels = np.stack([camera.project(points)[0] for camera, points in zip(cameras, world, strict=True)])
         phases = _phases(stage, _tilts(pixels))
         inside = ((pixels > 0) & (pixels < np.array(size))).all(axis=2).mean()
@@ -202,6 +203,7 @@ def render_stills(
     n: int,
     seed: int,
     size: tuple[int, int] = (192, 192),
+    *,
     upright: bool = True,
     share: tuple[float, float] = (0.42, 0.88),
     aim: tuple[float, float] = (-0.02, -0.02),
@@ -248,7 +250,7 @@ def render_stills(
             target = bones.origin[0, 0] + [0, 0, height * body.stature]
             yield _still(body, figure, bones, 0, target, backdrop, bar, size, share, phase, rng)
         else:
-            leap = jump(body, figure, rng, 25.0, 12, 5)
+            leap = jump(body, figure, rng, 25.0, approach=12, landing=5)
             bones = leap.bones.mirrored() if rng.random() < 0.5 else leap.bones
             moment = int(rng.integers(len(leap.stage)))
             target = joints(body, bones)[moment, 5:].mean(axis=0)
@@ -268,11 +270,11 @@ def _still(
     phase: str,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, Label]:
-    camera = snap(target, size, body.stature, rng, share)
+    camera = snap(target, size, body.stature, rng, share=share)
     if camera.place[1] > 0 and phase == "approach" and rng.random() < 0.75:
         bar = None  # the mat would stand before the athlete
     scene = Scene.random(rng, backdrop, camera.pan + rng.uniform(-40, 40), bar)
-    shot = render(body, figure, bones, moment, camera, scene, Look.random(rng), rng)
+    shot = render(body, figure, bones, moment, camera=camera, scene=scene, look=Look.random(rng), rng=rng)
     if phase == "air":
         phase = _phases(("air",), _tilts(shot.keypoints[None]))[0]
     return shot.image, _label(shot, phase, body, camera)

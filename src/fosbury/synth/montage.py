@@ -94,6 +94,7 @@ def write_montage(
     seed: int,
     size: tuple[int, int],
     fps: float,
+    *,
     clips: int = 4,
     limit: int = 300_000,
     fixed_every: int = 0,

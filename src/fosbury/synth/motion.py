@@ -233,7 +233,7 @@ def _orientation(pose: np.ndarray, heading: np.ndarray | float, turn: float, ske
     return rotation("z", skew) @ rotation("x", -pose[:, COLUMN["pitch"]]) @ rotation("z", -skew) @ upright
 
 
-def jump(body: Body, figure: Figure, rng: np.random.Generator, fps: float, approach: int, landing: int) -> Jump:
+def jump(body: Body, figure: Figure, rng: np.random.Generator, fps: float, *, approach: int, landing: int) -> Jump:
     """Let a left-footed athlete jump.
 
     Parameters

@@ -178,6 +178,7 @@ def render(
     figure: Figure,
     bones: Bones,
     time: int,
+    *,
     camera: Camera,
     scene: Scene,
     look: Look,

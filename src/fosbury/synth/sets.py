@@ -115,6 +115,7 @@ def write_set(
     clips: int,
     seed: int,
     size: tuple[int, int] = (256, 256),
+    *,
     fps: float = 25.0,
     upright: bool = False,
     crf: int = 20,

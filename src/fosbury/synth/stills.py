@@ -16,6 +16,7 @@ def write_stills(
     n: int,
     seed: int,
     size: tuple[int, int],
+    *,
     skeleton: Skeleton,
     share: tuple[float, float] = (0.42, 0.88),
     aim: tuple[float, float] = (-0.02, -0.02),
@@ -52,7 +53,7 @@ def write_stills(
 
 
 def write_upright_clips(
-    folder: Path, clips: int, seed: int, size: tuple[int, int], every: int, skeleton: Skeleton
+    folder: Path, clips: int, seed: int, size: tuple[int, int], *, every: int, skeleton: Skeleton
 ) -> Dataset:
     """Render approach runs and keep every n-th picture of each.
 

@@ -43,6 +43,7 @@ def read_records(entries: list, found: Findings) -> list[Mapping[str, Any]]:
 def read_people(
     records: Iterable[Mapping[str, Any]],
     frames: Mapping[Any, Frame],
+    *,
     bad_images: set,
     categories: Mapping[Any, Category],
     indices: Mapping[Any, np.ndarray],

@@ -90,7 +90,9 @@ def read_content(
     frames, bad_images = read_images(content["images"], locator(images), None if keep_empty else annotated, found)
     chosen = skeleton or own_skeleton(path, categories, records, found)
     indices = joint_indices(path, chosen, categories, found)
-    people = read_people(records, frames, bad_images, categories, indices, chosen, found)
+    people = read_people(
+        records, frames, bad_images=bad_images, categories=categories, indices=indices, skeleton=chosen, found=found
+    )
 
     kept = []
     for image_id, frame in frames.items():
