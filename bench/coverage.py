@@ -203,7 +203,7 @@ def paired(runs: int) -> Iterator[list[str]]:
         for units in UNITS:
             a, b, counts = equal_models(draw, units, runs)
             ends, share = resampled_differences(b - a, counts)
-            each = differences(a, b, counts, RESAMPLES)
+            each = differences(a, b, counts, resamples=RESAMPLES)
             better = np.array([own.better for own in each])
             found.append(
                 (

@@ -44,7 +44,7 @@ def power(clips: int, size: float, tests: int, runs: int) -> float:
     shift = np.where(np.arange(tests) == 0, -size, 0.0)
     for _ in range(runs):
         apart = rng.normal(shift, SPREAD_MM, (clips, tests))
-        each = differences(np.zeros_like(apart), apart, np.ones_like(apart), RESAMPLES)
+        each = differences(np.zeros_like(apart), apart, np.ones_like(apart), resamples=RESAMPLES)
         found += each[0].significant and holm([own.p for own in each])[0] < SURE
     return found / runs
 
@@ -80,7 +80,8 @@ def seeds(runs: int) -> Iterator[list[str]]:
             for clips in (6, 9, 25):
                 rng = np.random.default_rng(clips)
                 found = [
-                    differences(*trained(rng, clips, sides, seed_mm, both_mm), RESAMPLES // 4)[0] for _ in range(runs)
+                    differences(*trained(rng, clips, sides, seed_mm, both_mm), resamples=RESAMPLES // 4)[0]
+                    for _ in range(runs)
                 ]
                 cells.append(f"{100 * np.mean([each.significant and each.p < SURE for each in found]):.0f}")
             yield [f"{seed_mm} mm", f"{both_mm} mm", f"{sides[0]} against {sides[1]}", *cells]

@@ -154,7 +154,7 @@ def test_the_clips_asked_for_show_the_difference_four_times_in_five():
     seen = Difference(mean=-25.0, low=-52.0, high=2.0, better=0.97, p=0.06, units=9, error=40 / 3)
     clips = int(np.ceil(Verdict("all", "all", 90, 9, 60.0, 35.0, seen, 0.06).units_needed))
     apart = np.random.default_rng(0).normal(-25, 40, (clips, 600))
-    each = differences(np.zeros_like(apart), apart, np.ones_like(apart), 1000)
+    each = differences(np.zeros_like(apart), apart, np.ones_like(apart), resamples=1000)
     assert np.mean([own.significant and own.p < 0.05 for own in each]) == pytest.approx(0.8, abs=0.05)
 
 

@@ -213,7 +213,7 @@ def test_errors_are_distances_capped_and_charged():
     labels = np.array([[[0, 0], [10, 0], [20, 0]]] * 2, dtype=float)
     predicted = np.array([[[3, 4], [10, 99], [np.nan, np.nan]], [[np.nan] * 2] * 3])
     labelled = np.array([[True, True, True], [True, False, True]])
-    errors = capped_errors(predicted, labels, labelled, np.array([40.0, 60.0]), cap=0.5)
+    errors = capped_errors(predicted, labels, labelled, stature_px=np.array([40.0, 60.0]), cap=0.5)
     assert errors == pytest.approx(np.array([[5, 20, 20], [30, np.nan, 30]]), nan_ok=True)
 
 

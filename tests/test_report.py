@@ -172,13 +172,13 @@ def test_pixels_are_where_the_joints_are():
 
 def test_a_comparison_marks_labels_even_when_the_athlete_was_missed_and_bears_wild_predictions():
     grey = np.full((220, 160, 3), 128, dtype=np.uint8)
-    missed = draw_comparison(grey, BODY, None, LSP14)
+    missed = draw_comparison(grey, BODY, None, skeleton=LSP14)
     assert (missed != grey).any()
     assert not (missed == LEFT).all(axis=2).any()
     wild = BODY.copy()
     wild[0] = [1e12, -1e12]
     wild[1] = np.nan
-    assert draw_comparison(grey, BODY, wild, LSP14).shape == grey.shape
+    assert draw_comparison(grey, BODY, wild, skeleton=LSP14).shape == grey.shape
 
 
 # Montage
@@ -217,11 +217,11 @@ def test_montage_is_deterministic_small_and_leaves_nothing_behind(jump, tmp_path
     measured = measure({"before": Shifter(20.0), "after": Shifter(5.0)}, jump, tmp_path)
     pairs = [(each.evaluation, each.poses) for each in measured.values()]
     choices = choose_frames(jump, pairs[1][0])
-    picture = montage(jump, tmp_path, *pairs, choices)
+    picture = montage(jump, tmp_path, pairs[0], after=pairs[1], choices=choices)
     assert picture.shape[1] > 3 * CELL[0]
     assert picture.shape[0] > len(choices) * CELL[1]
     write_montage(tmp_path / "out" / "a.jpg", picture)
-    write_montage(tmp_path / "out" / "b.jpg", montage(jump, tmp_path, *pairs, choices))
+    write_montage(tmp_path / "out" / "b.jpg", montage(jump, tmp_path, pairs[0], after=pairs[1], choices=choices))
     assert (tmp_path / "out" / "a.jpg").read_bytes() == (tmp_path / "out" / "b.jpg").read_bytes()
     assert (tmp_path / "out" / "a.jpg").stat().st_size <= 300_000
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jpg", "b.jpg"]
@@ -231,11 +231,11 @@ def test_the_columns_of_the_montage_differ_where_the_models_do(jump, tmp_path):
     measured = measure({"before": Shifter(20.0), "after": Shifter(5.0)}, jump, tmp_path)
     before, after = ((each.evaluation, each.poses) for each in measured.values())
     choices = choose_frames(jump, after[0], typical=1, worst=0)
-    same = montage(jump, tmp_path, before, before, choices)
-    other = montage(jump, tmp_path, before, after, choices)
+    same = montage(jump, tmp_path, before, after=before, choices=choices)
+    other = montage(jump, tmp_path, before, after=after, choices=choices)
     changed = np.flatnonzero((same != other).any(axis=(0, 2)))
     assert changed.min() >= 2 * CELL[0]
-    missed = montage(jump, tmp_path, before, (evaluate(jump, [[]] * 8), [[]] * 8), choices)
+    missed = montage(jump, tmp_path, before, after=(evaluate(jump, [[]] * 8), [[]] * 8), choices=choices)
     assert (missed != same).any()
 
 

@@ -28,7 +28,7 @@ def named(predicted, labels, sigmas, labelled=None, frame=None) -> np.ndarray:
     predicted, labels = np.array(predicted, float), np.array(labels, float)
     labelled = np.ones(labels.shape[:2], bool) if labelled is None else labelled
     frame = np.arange(len(labels)) if frame is None else np.array(frame)
-    return kinds(predicted, labels, labelled, np.full(len(labels), AREA), sigmas, frame)
+    return kinds(predicted, labels, labelled=labelled, area=np.full(len(labels), AREA), sigmas=sigmas, frame=frame)
 
 
 def test_each_kind_by_hand(body, skeletons):

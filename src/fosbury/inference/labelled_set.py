@@ -91,7 +91,9 @@ def evaluate_on_set(
         boxes = "labels"
     with TemporaryDirectory() as work:
         dataset, root = _labels(annotations, images, skeleton or opened.skeleton, Path(work))
-        evaluation = measure({model.name: opened}, dataset, root, stature_mm, boxes=boxes)[model.name].evaluation
+        evaluation = measure({model.name: opened}, dataset, root, stature_mm=stature_mm, boxes=boxes)[
+            model.name
+        ].evaluation
     figures = evaluation.to_json()
     height, width = opened.input_size
     return SetEvaluation(figures, (height, width), boxes or "the model's own", (*dataset.notes, *figures["notes"]))

@@ -66,6 +66,7 @@ def predict_dataset(
     model: PoseModel,
     dataset: Dataset,
     root: Path,
+    *,
     batch: int = 16,
     title: str = "predict",
     boxes: str | None = None,
@@ -118,6 +119,7 @@ def measure(
     models: Mapping[str, PoseModel],
     dataset: Dataset,
     root: Path,
+    *,
     stature_mm: float = STATURE_MM,
     cap: float = CAP,
     joints: Sequence[str] | None = None,
@@ -168,7 +170,7 @@ def measure(
                 f"({', '.join(dataset.skeleton.joints)}) that counts",
                 "measure a model and labels whose joints have the same names",
             )
-    nothing = evaluate(dataset, [[] for _ in dataset.frames], stature_mm, cap, known, ap=False)
+    nothing = evaluate(dataset, [[] for _ in dataset.frames], stature_mm, cap=cap, known=known, ap=False)
     if not len(nothing.joint):
         raise BadInput(
             "test data",
@@ -177,8 +179,8 @@ def measure(
         )
     result = {}
     for name, model in models.items():
-        poses = predict_dataset(model, dataset, root, batch, name, boxes)
-        evaluation = evaluate(dataset, poses, stature_mm, cap, known, unaided=unaided_score(boxes))
+        poses = predict_dataset(model, dataset, root, batch=batch, title=name, boxes=boxes)
+        evaluation = evaluate(dataset, poses, stature_mm, cap=cap, known=known, unaided=unaided_score(boxes))
         if boxes:
             evaluation = replace(evaluation, notes=(*evaluation.notes, NOTES[boxes]))
         result[name] = Measured(evaluation, poses)

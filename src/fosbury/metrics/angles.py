@@ -137,7 +137,7 @@ def shake(keypoints: np.ndarray, dataset: Dataset, step: int = 1) -> np.ndarray:
 
 
 def jitter(
-    predicted: np.ndarray, labels: np.ndarray, mm_per_px: np.ndarray, owner: np.ndarray, dataset: Dataset
+    predicted: np.ndarray, labels: np.ndarray, mm_per_px: np.ndarray, *, owner: np.ndarray, dataset: Dataset
 ) -> dict[str, float] | None:
     """How much predicted joints shake beside how much the labelled ones do, where frames follow each other.
 

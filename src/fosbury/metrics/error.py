@@ -8,7 +8,7 @@ import numpy as np
 
 
 def capped_errors(
-    predicted: np.ndarray, labels: np.ndarray, labelled: np.ndarray, stature_px: np.ndarray, cap: float
+    predicted: np.ndarray, labels: np.ndarray, labelled: np.ndarray, *, stature_px: np.ndarray, cap: float
 ) -> np.ndarray:
     """Distance of every labelled joint, never more than ``cap`` of the athlete's stature.
 

@@ -297,6 +297,7 @@ def evaluate(
     dataset: Dataset,
     predictions: Sequence[Sequence[Pose]],
     stature_mm: float = STATURE_MM,
+    *,
     cap: float = CAP,
     known: np.ndarray | None = None,
     ap: bool = True,
@@ -358,14 +359,14 @@ def evaluate(
 
     height = pixel_stature(labels, labelled, skeleton.limbs, athlete=athletes(dataset), seconds=times(dataset))
     measurable = np.isfinite(height)
-    error, alone = (capped_errors(points, labels, counts, height, cap) for points in (predicted, kept))
+    error, alone = (capped_errors(points, labels, counts, stature_px=height, cap=cap) for points in (predicted, kept))
     swapped = swapped_joints(predicted, labels, counts, skeleton.pairs)
     stature = np.array([frame.stature_mm or stature_mm for frame in dataset.frames], dtype=float)[owner]
     phase = np.array([frame.phase or UNLABELLED for frame in dataset.frames], dtype=str)
     tilt = trunk_tilt(np.where(labelled[..., None], labels, np.nan), skeleton)
 
     area = np.array([person.area for person in people], dtype=float)
-    named = kinds(predicted, labels, labelled, area, skeleton.sigmas, owner)
+    named = kinds(predicted, labels, labelled=labelled, area=area, sigmas=skeleton.sigmas, frame=owner)
 
     seen = np.where(counts[..., None], labels, np.nan)
     guessed = np.where(counts[..., None], predicted, np.nan)
@@ -398,9 +399,9 @@ def evaluate(
         labels=seen,
         person_phase=phase[owner],
         focus=focus,
-        jitter=jitter(guessed, seen, mm_per_px, owner, dataset),
+        jitter=jitter(guessed, seen, mm_per_px, owner=owner, dataset=dataset),
         takeoff=takeoff(guessed, seen, owner, dataset),
         oks_ap=oks_ap(dataset, predictions, known) if ap else None,
         left_out=left_out,
-        notes=(*notes(dataset, owner, counts, measurable, labelled, known), *few),
+        notes=(*notes(dataset, owner, counts=counts, measurable=measurable, labelled=labelled, known=known), *few),
     )

@@ -170,7 +170,7 @@ def share_intervals(sums: np.ndarray, counts: np.ndarray, level: float = LEVEL) 
 
 
 def differences(
-    a: np.ndarray, b: np.ndarray, counts: np.ndarray, resamples: int = RESAMPLES, seed: int = SEED
+    a: np.ndarray, b: np.ndarray, counts: np.ndarray, *, resamples: int = RESAMPLES, seed: int = SEED
 ) -> list[Difference]:
     """Paired differences of two models, figure by figure.
 

@@ -85,6 +85,7 @@ def best_scored(
 def notes(
     dataset: Dataset,
     owner: np.ndarray,
+    *,
     counts: np.ndarray,
     measurable: np.ndarray,
     labelled: np.ndarray,

@@ -85,7 +85,7 @@ def joint_errors(dataset: Dataset, predictions: Sequence[Sequence[Pose]]) -> Joi
     labels = np.array([person.keypoints for person in people], dtype=float).reshape(-1, joints, 2)
     labelled = np.array([person.visibility for person in people], dtype=np.uint8).reshape(-1, joints) > 0
     height = pixel_stature(labels, labelled, skeleton.limbs, athlete=athletes(dataset), seconds=times(dataset))
-    error = capped_errors(_matched(dataset, predictions), labels, labelled, height, CAP)
+    error = capped_errors(_matched(dataset, predictions), labels, labelled, stature_px=height, cap=CAP)
     stature = np.array([each.stature_mm or STATURE_MM for each in dataset.frames], dtype=float)[frame]
     phase = np.array([each.phase or "" for each in dataset.frames], dtype=str)[frame]
     who, joint = np.nonzero(labelled & np.isfinite(height)[:, None])

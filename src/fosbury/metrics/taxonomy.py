@@ -28,6 +28,7 @@ MEANING = {
 def kinds(
     predicted: np.ndarray,
     labels: np.ndarray,
+    *,
     labelled: np.ndarray,
     area: np.ndarray,
     sigmas: np.ndarray,

@@ -147,9 +147,13 @@ def cross_validation(runs: Sequence[tuple[Run, Run]]) -> CrossValidation:
     for found in poses.values():
         there = [np.isfinite(pose.keypoints).all(axis=1) for frame in found for pose in frame]
         known &= np.any(there, axis=0) if there else True
-    how = (params["data.stature_mm"], params["evaluate.cap"], known)
+    stature_mm, cap, unaided = (
+        params["data.stature_mm"],
+        params["evaluate.cap"],
+        unaided_score(params.get("model.boxes")),
+    )
     evaluations = {
-        name: evaluate(test, found, *how, ap=False, unaided=unaided_score(params.get("model.boxes")))
+        name: evaluate(test, found, stature_mm, cap=cap, known=known, ap=False, unaided=unaided)
         for name, found in poses.items()
     }
     names = tuple(tuned.name for _, tuned in ordered)

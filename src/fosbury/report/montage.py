@@ -39,7 +39,7 @@ class Choice:
 
 
 def choose_frames(
-    dataset: Dataset, tuned: Evaluation, phase: str = "arch", typical: int = 3, worst: int = 3
+    dataset: Dataset, tuned: Evaluation, *, phase: str = "arch", typical: int = 3, worst: int = 3
 ) -> list[Choice]:
     """Pick the frames whose error after fine-tuning is nearest to the median, and those with the largest.
 
@@ -89,6 +89,7 @@ def montage(
     dataset: Dataset,
     root: Path,
     before: tuple[Evaluation, Sequence[Sequence[Pose]]],
+    *,
     after: tuple[Evaluation, Sequence[Sequence[Pose]]],
     choices: Sequence[Choice],
 ) -> np.ndarray:
@@ -175,12 +176,12 @@ def cells(dataset: Dataset, root: Path, index: int, predictions: Sequence[Sequen
     person, place = max(zip(frame.people, range(len(frame.people)), strict=True), key=lambda item: item[0].area)
     picture, scale, corner = _crop(image, person)
     label = np.where(person.labelled[:, None], (person.keypoints - corner) * scale, np.nan)
-    drawn = [draw_pose(picture, label, dataset.skeleton, person.visibility)]
+    drawn = [draw_pose(picture, label, dataset.skeleton, visibility=person.visibility)]
     boxes = np.array([each.box for each in frame.people]).reshape(-1, 4)
     for poses in predictions:
         choice = match_boxes(boxes, np.array([pose.box for pose in poses]).reshape(-1, 4))[place]
         guess = None if choice < 0 else (poses[choice].keypoints - corner) * scale
-        cell = draw_comparison(picture, label, guess, dataset.skeleton)
+        cell = draw_comparison(picture, label, guess, skeleton=dataset.skeleton)
         drawn.append(cell if guess is not None else _stamp(cell, "missed"))
     return drawn
 

@@ -34,6 +34,7 @@ def draw_pose(
     image: np.ndarray,
     keypoints: np.ndarray,
     skeleton: Skeleton,
+    *,
     visibility: np.ndarray | None = None,
     size: float = 2.0,
 ) -> np.ndarray:
@@ -71,6 +72,7 @@ def draw_comparison(
     image: np.ndarray,
     label: np.ndarray,
     predicted: np.ndarray | None,
+    *,
     skeleton: Skeleton,
     size: float = 2.0,
 ) -> np.ndarray:

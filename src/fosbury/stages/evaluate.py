@@ -42,10 +42,19 @@ def main() -> None:
         )
         for name, path in weights.items()
     }
-    measured = measure(models, dataset, ROOT, params.data.stature_mm, params.evaluate.cap, boxes=model.boxes)
+    measured = measure(
+        models, dataset, ROOT, stature_mm=params.data.stature_mm, cap=params.evaluate.cap, boxes=model.boxes
+    )
     before, after = measured["baseline"], measured["finetuned"]
     chosen_on = read_coco(VAL, params.pose_skeleton)
-    val = measure({"val": models["finetuned"]}, chosen_on, ROOT, params.data.stature_mm, look.cap, boxes=model.boxes)
+    val = measure(
+        {"val": models["finetuned"]},
+        chosen_on,
+        ROOT,
+        stature_mm=params.data.stature_mm,
+        cap=look.cap,
+        boxes=model.boxes,
+    )
     write_json(METRICS / "calibration.json", calibration_headline(val["val"].evaluation, after.evaluation))
     evaluations = {name: each.evaluation.to_json() for name, each in measured.items()}
     write_json(METRICS / "summary.json", headline(before.evaluation, after.evaluation))

@@ -35,7 +35,7 @@ def main() -> None:
         for name, path in EXPORTED.items()
     }
     stature, boxes = params.data.stature_mm, params.model.boxes
-    measured = measure(models, dataset, ROOT, stature, params.evaluate.cap, joints, boxes=boxes)
+    measured = measure(models, dataset, ROOT, stature_mm=stature, cap=params.evaluate.cap, joints=joints, boxes=boxes)
     evaluations = {name: each.evaluation for name, each in measured.items()}
     figures = [exported_headline(evaluation, name) for name, evaluation in evaluations.items()]
     write_json(HEADLINE, {name: value for part in figures for name, value in part.items()})

@@ -47,10 +47,15 @@ def main() -> None:
     if any(each.joints != test.skeleton.joints for each in read):
         raise BadInput(PREDICTIONS[0], "holds other joints than the labels", "run 'dvc repro evaluate_export'")
     poses = {name: own for each in read for name, own in each.models.items()}
-    how = (params.data.stature_mm, params.evaluate.cap, known, False, unaided_score(params.model.boxes))
-    measured = {name: evaluate(test, own, *how) for name, own in poses.items()}
+    unaided = unaided_score(params.model.boxes)
+    measured = {
+        name: evaluate(
+            test, found, params.data.stature_mm, cap=params.evaluate.cap, known=known, ap=False, unaided=unaided
+        )
+        for name, found in poses.items()
+    }
     before, after = ((measured[name], poses[name]) for name in ("baseline", "finetuned"))
-    write_montage(MONTAGE, montage(test, ROOT, before, after, choose_frames(test, measured["finetuned"])))
+    write_montage(MONTAGE, montage(test, ROOT, before, after=after, choices=choose_frames(test, measured["finetuned"])))
     notes = tuple(dict.fromkeys(note for each in evaluations.values() for note in each["notes"]))
     files = {name: Path(name) for name in (*FILES, *EXPORTED)}
     curve, data = (path.read_text(encoding="utf-8") for path in (CURVE, DATA))
