@@ -23,7 +23,7 @@ from fosbury.synth.clips import BONES, JOINTS, render_clip, render_stills
 from fosbury.synth.figure import Kit, build_figure
 from fosbury.synth.montage import contact_sheet, overlay, write_montage
 from fosbury.synth.motion import GRAVITY, MAT_HEIGHT, jump
-from fosbury.synth.render import SUPERSAMPLE, Look, render
+from fosbury.synth.render import SUPERSAMPLE, CameraResponse, render
 from fosbury.synth.scene import BAR_RADIUS, Scene, make_backdrop
 from fosbury.synth.sets import Recipe, is_fixed, read_recipe, write_set
 from fosbury.synth.stills import labelled_frame
@@ -31,7 +31,7 @@ from fosbury.synth.stills import labelled_frame
 ROOT = Path(__file__).parents[1]
 FPS = 25.0
 AT = {name: index for index, name in enumerate(JOINTS)}
-CLEAN = Look(gain=1.0, gamma=1.0, blur=0.0, noise=0.0, shutter=0.0, tint=np.ones(3))
+CLEAN = CameraResponse(gain=1.0, gamma=1.0, blur=0.0, noise=0.0, shutter=0.0, tint=np.ones(3))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def scene_with(bar: float | None) -> Scene:
 def shoot(body: Body, bones: Bones, camera: Camera, bar: float | None = None, time: int = 0):
     rng = np.random.default_rng(0)
     figure = build_figure(body, Kit.random(rng, body.female))
-    return render(body, figure, bones, time, camera=camera, scene=scene_with(bar), look=CLEAN, rng=rng)
+    return render(body, figure, bones, time, camera=camera, scene=scene_with(bar), response=CLEAN, rng=rng)
 
 
 def test_joints_and_bones_are_those_of_the_skeleton_file(skeleton):
@@ -217,7 +217,7 @@ def test_every_joint_lies_on_the_drawn_body(leap):
     for time in range(0, len(flop.stage), 3):
         target = points[time].mean(axis=0)
         camera = camera_at(target + np.array([6000 * np.cos(time), 6000 * np.sin(time), 600.0]), target, focal=420.0)
-        shot = render(body, figure, flop.bones, time, camera=camera, scene=scene_with(None), look=CLEAN, rng=rng)
+        shot = render(body, figure, flop.bones, time, camera=camera, scene=scene_with(None), response=CLEAN, rng=rng)
         drawn = np.argwhere(shot.silhouette)[:, ::-1]
         for x, y in shot.keypoints * SUPERSAMPLE - 0.5:
             assert np.hypot(drawn[:, 0] - x, drawn[:, 1] - y).min() <= 2.0
@@ -228,7 +228,7 @@ def test_box_is_tight_about_the_drawn_body(leap):
     target = joints(body, flop.bones)[5].mean(axis=0)
     camera = camera_at(target + np.array([0, -7000, 300]), target, focal=600.0)
     shot = render(
-        body, figure, flop.bones, 5, camera=camera, scene=scene_with(None), look=CLEAN, rng=np.random.default_rng(0)
+        body, figure, flop.bones, 5, camera=camera, scene=scene_with(None), response=CLEAN, rng=np.random.default_rng(0)
     )
     rows, columns = np.nonzero(shot.silhouette)
     drawn = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) / SUPERSAMPLE

@@ -84,5 +84,5 @@ def _named(frame: Frame, name: str) -> Frame:
     if not frame.video:
         return replace(frame, source=name)
     clip = PurePosixPath(frame.video)
-    own = frame.group in (frame.video, str(clip.with_suffix("")), clip.name, clip.stem)
-    return replace(frame, source=name, video=f"{name}/{frame.video}", group=None if own else frame.group)
+    named_after_clip = frame.group in (frame.video, str(clip.with_suffix("")), clip.name, clip.stem)
+    return replace(frame, source=name, video=f"{name}/{frame.video}", group=None if named_after_clip else frame.group)

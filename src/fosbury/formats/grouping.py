@@ -1,4 +1,4 @@
-"""Stills that are frames of clips: told by the manifest of ``fosbury frames``, by their names, or by the person.
+"""Stills that are frames of clips: known by the manifest of ``fosbury frames``, by their names, or by the person.
 
 Frames of one clip must not be parted by a split. Labelling tools hand them back as pictures that know of no clip.
 

@@ -28,14 +28,21 @@ def main() -> None:
     for note in dataset.notes:
         if WARNING in note:
             print(note)
-    how = params.split
-    if how.folds is None:
-        splits = split(dataset, how.ratios, how.assign, how.seed)
+    settings = params.split
+    if settings.folds is None:
+        splits = split(dataset, settings.ratios, settings.assign, settings.seed)
     else:
-        splits = split_fold(dataset, how.ratios, folds=how.folds, fold=how.fold, assign=how.assign, seed=how.seed)
-    found = audit(splits, ROOT, how.near_duplicates, how.allow_duplicates)
-    splits["train"] = draw_frames(splits["train"], how.train_frames, how.draw)
+        splits = split_fold(
+            dataset,
+            settings.ratios,
+            folds=settings.folds,
+            fold=settings.fold,
+            assign=settings.assign,
+            seed=settings.seed,
+        )
+    found = audit(splits, ROOT, settings.near_duplicates, settings.allow_duplicates)
+    splits["train"] = draw_frames(splits["train"], settings.train_frames, settings.draw)
     OUTPUT.mkdir(parents=True, exist_ok=True)
     for name, part in splits.items():
         write_coco(part, OUTPUT / f"{name}.json")
-    write_text(REPORT, summarise(splits, how.ratios, found, dataset.notes))
+    write_text(REPORT, summarise(splits, settings.ratios, found, dataset.notes))

@@ -13,7 +13,7 @@ from fosbury.synth.body import Body, Bones, joints
 from fosbury.synth.camera import Camera, follow, snap, stand
 from fosbury.synth.figure import Figure, Kit, build_figure
 from fosbury.synth.motion import jump, run, upright_pose
-from fosbury.synth.render import Look, Shot, render
+from fosbury.synth.render import CameraResponse, Shot, render
 from fosbury.synth.scene import Backdrop, Scene, make_backdrop
 
 JOINTS = (
@@ -149,10 +149,12 @@ def render_clip(
         bones = bones.mirrored()
     cameras, phases = _cameras(body, bones, stage, size, rng, view, fixed)
     scene = Scene.random(rng, make_backdrop(rng), cameras[len(cameras) // 2].pan, bar)
-    look = Look.random(rng)
+    response = CameraResponse.random(rng)
     frames, labels = [], []
     for index, drift in enumerate(_drifts(bones, cameras)):
-        shot = render(body, figure, bones, index, camera=cameras[index], scene=scene, look=look, rng=rng, drift=drift)
+        shot = render(
+            body, figure, bones, index, camera=cameras[index], scene=scene, response=response, rng=rng, drift=drift
+        )
         frames.append(shot.image)
         labels.append(_label(shot, phases[index], body, cameras[index]))
     return frames, labels
@@ -274,7 +276,7 @@ def _still(
     if camera.place[1] > 0 and phase == "approach" and rng.random() < 0.75:
         bar = None  # the mat would stand before the athlete
     scene = Scene.random(rng, backdrop, camera.pan + rng.uniform(-40, 40), bar)
-    shot = render(body, figure, bones, moment, camera=camera, scene=scene, look=Look.random(rng), rng=rng)
+    shot = render(body, figure, bones, moment, camera=camera, scene=scene, response=CameraResponse.random(rng), rng=rng)
     if phase == "air":
         phase = _phases(("air",), _tilts(shot.keypoints[None]))[0]
     return shot.image, _label(shot, phase, body, camera)

@@ -22,24 +22,24 @@ _FLESH = np.array([28.0, 26, 26, 40, 40, 95, 95, 58, 58, 48, 48, 135, 135, 78, 7
 _PARENT = {"forearm": "upper_arm", "hand": "forearm", "shank": "thigh", "foot": "shank"}
 
 
-def _own_bones() -> np.ndarray:
+def _bones_of_joints() -> np.ndarray:
     """Mask (17, B) of the bones that meet in a joint, which therefore do not hide it."""
-    own = np.zeros((len(JOINT_BONES), len(BONE)), dtype=bool)
+    belongs = np.zeros((len(JOINT_BONES), len(BONE)), dtype=bool)
     for index, name in enumerate(JOINT_BONES):
         if name == "head":
             continue
-        own[index, BONE[name]] = True
+        belongs[index, BONE[name]] = True
         side, kind = name.split("_", 1)
         if kind in _PARENT:
-            own[index, BONE[f"{side}_{_PARENT[kind]}"]] = True
-    return own
+            belongs[index, BONE[f"{side}_{_PARENT[kind]}"]] = True
+    return belongs
 
 
-_OWN = _own_bones()
+_BONES_OF_JOINT = _bones_of_joints()
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class CameraResponse:
     """What lens and sensor do to a picture.
 
     Attributes
@@ -64,7 +64,7 @@ class Look:
     tint: np.ndarray
 
     @classmethod
-    def random(cls, rng: np.random.Generator) -> Look:
+    def random(cls, rng: np.random.Generator) -> CameraResponse:
         """Draw one at random."""
         return cls(
             gain=float(rng.uniform(0.85, 1.2)),
@@ -169,7 +169,7 @@ def _visibility(
     nearer = quad_depth[None] < (depth - flesh)[:, None]
     foreign = np.ones((len(points), len(quads)), dtype=bool)
     of_body = owner >= 0
-    foreign[:, of_body] = ~_OWN[:, owner[of_body]]
+    foreign[:, of_body] = ~_BONES_OF_JOINT[:, owner[of_body]]
     return (covers & nearer & foreign).any(axis=1)
 
 
@@ -181,7 +181,7 @@ def render(
     *,
     camera: Camera,
     scene: Scene,
-    look: Look,
+    response: CameraResponse,
     rng: np.random.Generator,
     drift: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Shot:
@@ -193,7 +193,7 @@ def render(
         The athlete and the time step.
     camera : Camera
     scene : Scene
-    look : Look
+    response : CameraResponse
     rng : numpy.random.Generator
         For the sensor's noise.
     drift : (ndarray, ndarray), optional
@@ -236,9 +236,9 @@ def render(
     opaque = cv2.resize((layer[..., 3] > 0).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
     paint = small[..., :3]
     backing = picture.astype(np.float32)
-    if drift is not None and look.shutter > 0:
-        backing = _smear(backing, drift[1] * look.shutter)
-        stacked = _smear(np.dstack([paint, opaque]), drift[0] * look.shutter)
+    if drift is not None and response.shutter > 0:
+        backing = _smear(backing, drift[1] * response.shutter)
+        stacked = _smear(np.dstack([paint, opaque]), drift[0] * response.shutter)
         paint, opaque = stacked[..., :3], stacked[..., 3]
     blend = backing * (1 - opaque[..., None]) + paint
     if not behind:
@@ -248,7 +248,7 @@ def render(
         outline = mat_outline(camera).reshape(-1, 1, 2)
         hidden |= np.array([cv2.pointPolygonTest(outline, (float(x), float(y)), False) >= 0 for x, y in points])
     hidden |= _sunk(world, scene)
-    image = _developed(blend, look, rng)
+    image = _developed(blend, response, rng)
 
     outside = (points < 0).any(axis=1) | (points[:, 0] >= width) | (points[:, 1] >= height) | (joint_depth < 300)
     visibility = np.where(outside, NOT_LABELLED, np.where(hidden, OCCLUDED, VISIBLE)).astype(np.uint8)
@@ -307,15 +307,15 @@ def _grain() -> np.ndarray:
 _GRAIN = _grain()
 
 
-def _developed(picture: np.ndarray, look: Look, rng: np.random.Generator) -> np.ndarray:
+def _developed(picture: np.ndarray, response: CameraResponse, rng: np.random.Generator) -> np.ndarray:
     """Exposure, white balance, lens blur and sensor noise."""
     height, width = picture.shape[:2]
-    if look.blur > 0.2:
-        picture = cv2.GaussianBlur(picture, (0, 0), look.blur)
-    curve = 255 * np.clip(np.arange(256) / 255 * look.gain, 0, 1) ** look.gamma
-    table = np.clip(curve[:, None] * look.tint, 0, 255).astype(np.float32)
+    if response.blur > 0.2:
+        picture = cv2.GaussianBlur(picture, (0, 0), response.blur)
+    curve = 255 * np.clip(np.arange(256) / 255 * response.gain, 0, 1) ** response.gamma
+    table = np.clip(curve[:, None] * response.tint, 0, 255).astype(np.float32)
     index = np.clip(picture, 0, 255).astype(np.uint8)
     tone = cv2.LUT(index, table[None])
     y, x = rng.integers(0, _GRAIN_SIDE, 2)
     grain = _GRAIN[np.ix_((y + np.arange(height)) % _GRAIN_SIDE, (x + np.arange(width)) % _GRAIN_SIDE)]
-    return np.clip(tone + look.noise * grain, 0, 255).astype(np.uint8)
+    return np.clip(tone + response.noise * grain, 0, 255).astype(np.uint8)

@@ -13,7 +13,7 @@ from fosbury.errors import BadInputs
 from fosbury.formats.coco.findings import Findings, is_id
 from fosbury.skeleton import Skeleton, normalise
 
-OWN_SIGMA = 0.05
+DEFAULT_SIGMA = 0.05
 """OKS sigma of every joint of a skeleton that is made from a file; COCO's range from 0.025 to 0.107."""
 MIN_SHARED_JOINTS = 0.5
 """Share of the skeleton's joints that a category must name to be taken for the same kind of being."""
@@ -62,7 +62,7 @@ def _bones(entries: Any, count: int) -> tuple[tuple[int, int], ...]:
     return tuple((a - first, b - first) for a, b in pairs)
 
 
-def own_skeleton(
+def file_skeleton(
     path: Path, categories: Mapping[Any, Category], records: Sequence[Mapping[str, Any]], found: Findings
 ) -> Skeleton:
     """Return the joints of the category with the most annotations, and those of categories that share half of them."""
@@ -92,7 +92,7 @@ def own_skeleton(
 def skeleton_of(name: str, joints: Sequence[str], bones: Iterable[tuple[int, int]] = ()) -> Skeleton:
     """Make a skeleton from joint names alone.
 
-    Left and right pairs, shoulders and hips are found by name; every sigma is ``OWN_SIGMA``; there are no limbs.
+    Left and right pairs, shoulders and hips are found by name; every sigma is ``DEFAULT_SIGMA``; there are no limbs.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def skeleton_of(name: str, joints: Sequence[str], bones: Iterable[tuple[int, int
         {
             "name": name,
             "joints": joints,
-            "sigmas": dict.fromkeys(joints, OWN_SIGMA),
+            "sigmas": dict.fromkeys(joints, DEFAULT_SIGMA),
             "pairs": [(joint, other) for joint in joints if (other := other_side(joint))],
             "bones": [(joints[a], joints[b]) for a, b in bones],
             "trunk": {"shoulders": both("shoulder"), "hips": both("hip")},

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from fosbury.documents import parse_json
 from fosbury.errors import BadInput, BadInputs
-from fosbury.formats.coco.categories import joint_indices, own_skeleton, read_categories
+from fosbury.formats.coco.categories import file_skeleton, joint_indices, read_categories
 from fosbury.formats.coco.findings import Findings, is_id
 from fosbury.formats.coco.images import Locate, locator, read_images
 from fosbury.formats.coco.people import read_people, read_records
@@ -37,7 +37,7 @@ def read_coco(
     path : str or Path
     skeleton : Skeleton, optional
         Joints are matched to it by name, each annotation by its own category. Without it the joints are those of the
-        category with the most annotations, with left/right pairs found by name and ``OWN_SIGMA`` throughout.
+        category with the most annotations, with left/right pairs found by name and ``DEFAULT_SIGMA`` throughout.
     images : str, Path or callable, optional
         Folder below which every ``file_name`` must exist with the size that the file states (EXIF applied), or a
         function from a frame to its picture.
@@ -88,7 +88,7 @@ def read_content(
     records = read_records(content["annotations"], found)
     annotated = {record["image_id"] for record in records if is_id(record.get("image_id"))}
     frames, bad_images = read_images(content["images"], locator(images), None if keep_empty else annotated, found)
-    chosen = skeleton or own_skeleton(path, categories, records, found)
+    chosen = skeleton or file_skeleton(path, categories, records, found)
     indices = joint_indices(path, chosen, categories, found)
     people = read_people(
         records, frames, bad_images=bad_images, categories=categories, indices=indices, skeleton=chosen, found=found
