@@ -38,7 +38,7 @@ def test_the_documented_layers_are_the_enforced_ones():
     table = DESIGN.split("## Layers")[1].split("## Rules")[0]
     rows = [re.findall(r"`([a-z_]+)(?:/|\.py)`", line.split("|")[1]) for line in table.splitlines() if "`" in line[:9]]
     here = {path.stem for path in (ROOT / "src/fosbury").iterdir() if path.suffix == ".py" or path.is_dir()}
-    enforced = [set(layer) & here for layer in test_repository.FLOORS]
+    enforced = [set(layer) & here for layer in test_repository.LAYERS]
     assert [set(row) for row in reversed(rows)] == enforced
 
 

@@ -1,4 +1,4 @@
-"""The house rules that a machine can check: what may import what, what git holds, what the pipeline depends on."""
+"""The rules that a machine can check: what may import what, what git holds, what the pipeline depends on."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from fosbury.stage_code import code_of, places, read_modules, stages
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "fosbury"
 
-# The floors of the house, lowest first: a room imports only from floors below it (and from itself).
-FLOORS = (
+# The layers, lowest first: a package imports only from layers below its own (and from itself).
+LAYERS = (
     ("errors", "files", "documents", "progress", "model_kinds"),
     ("skeleton", "media", "machine", "environment", "recipe"),
     ("pose", "config"),
@@ -34,8 +34,8 @@ FLOORS = (
     ("stages", "doctor"),
     ("cli",),
 )
-FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-# Rooms on one floor that may look at each other all the same, because DESIGN's rule is about what points back up.
+LAYER = {package: number for number, packages in enumerate(LAYERS) for package in packages}
+# Packages of one layer that may import each other all the same: nothing of them points back up.
 NEIGHBOURS = {
     ("files", "errors"),
     ("documents", "errors"),
@@ -44,7 +44,7 @@ NEIGHBOURS = {
     ("training", "inference"),
     ("environment", "machine"),
 }
-# Frameworks that stay in their room.
+# Frameworks that stay in their modules.
 CONFINED = {
     "ultralytics": {"backends/yolo.py"},
     "mmpose": {"backends/rtmpose.py"},
@@ -76,7 +76,7 @@ def place(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
-def room(path: Path) -> str:
+def package(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
@@ -116,21 +116,21 @@ def outputs(stage: dict, *kinds: str) -> dict[str, dict]:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=place)
-def test_imports_come_from_floors_below(path):
-    here = room(path)
+def test_imports_come_from_layers_below(path):
+    here = package(path)
     if here == "__init__":
         assert not own_files(path)
         return
-    assert here in FLOOR, f"{here} has no floor in the house"
+    assert here in LAYER, f"{here} has no layer"
     for module in own_files(path):
-        there = room(module)
+        there = package(module)
         if there in (here, "__init__") or (here, there) in NEIGHBOURS:
             continue
-        assert FLOOR[there] < FLOOR[here], f"{place(path)} imports {place(module)}, which is not below it"
+        assert LAYER[there] < LAYER[here], f"{place(path)} imports {place(module)}, which is not below it"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=place)
-def test_frameworks_stay_in_their_room(path):
+def test_frameworks_stay_in_their_modules(path):
     for name in imports(path):
         allowed = CONFINED.get(name.partition(".")[0])
         assert allowed is None or place(path) in allowed, f"{place(path)} imports {name}"
