@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from fosbury.stage_code import read_modules, stage_code, stages
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r'^```(\w+) title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
@@ -118,8 +120,36 @@ def extended(tmp_path, capsys):
 def test_every_block_of_the_page_belongs_to_an_example_that_is_tested():
     titles = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
     assert sorted(titles) == ["A backend", "A label format", "A metric", "A skeleton", "A stage"]
-    assert all(len(example(title).new) == 1 and len(example(title).changes) <= 1 for title in titles)
+    for each in map(example, titles):
+        assert len(each.new) == 1 and len({name for name, _ in each.changes}) <= 1
     assert len(re.findall(r"^```\w+", PAGE, re.MULTILINE)) == len(BLOCK.findall(PAGE))
+
+
+def test_a_metric(extended):
+    copy = extended("A metric")
+    use = """
+import json
+from fosbury.metrics.evaluation import evaluate
+from fosbury.metrics.tables import csv_rows
+from fosbury.pose import Pose
+
+sure = np.full(len(skeleton), 0.9)
+people = [frame.people[0] for frame in frames]
+poses = [[Pose(each.keypoints + (0, 40 * shift), sure, each.box, 0.9)] for shift, each in enumerate(people)]
+values = evaluate(dataset, poses, ap=False).to_json()
+print(json.dumps([values["by_phase"]["arch"], csv_rows({"model": values}, "phase")[0]]))
+"""
+    group, head = json.loads(copy.run("-c", FRAMES + use))
+    assert group["overconfident"] == 0.5 and len(group["ci"]["overconfident"]) == 2
+    assert "overconfident" in head
+    copy.run("src", "code")
+    before = read_modules()
+    changed = {
+        name
+        for name in stages()
+        if (copy.root / f"reports/code/{name}.txt").read_text(encoding="utf-8") != stage_code(name, before)
+    }
+    assert changed == {"evaluate", "evaluate_export", "report", "starter"}, "no training, no export"
 
 
 def test_a_label_format(extended):
