@@ -136,7 +136,7 @@ def test_frameworks_stay_in_their_modules(path):
         assert allowed is None or place(path) in allowed, f"{place(path)} imports {name}"
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if room(path) != "cli"], ids=place)
+@pytest.mark.parametrize("path", [path for path in MODULES if package(path) != "cli"], ids=place)
 def test_beyond_four_parameters_they_are_given_by_name(path):
     """Of what other modules call: functions and methods without an underscore. Commands are typed, not called."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
