@@ -1,5 +1,8 @@
-"""Our whole evaluation (joint errors by every part, and OKS-AP) against pycocotools' OKS-AP alone, and its joint errors
-against a plain loop over frames and joints."""
+"""Time our evaluation.
+
+The whole (joint errors by every part, and OKS-AP) against pycocotools' OKS-AP alone, and its joint errors against a
+plain loop over frames and joints.
+"""
 
 from __future__ import annotations
 
@@ -128,7 +131,7 @@ def _overlap(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def ours(dataset: Dataset, predictions: list[list[Pose]], ap: bool = True) -> Evaluation:
-    """What the stage and `fosbury evaluate --json` compute."""
+    """Compute what the stage and `fosbury evaluate --json` do."""
     evaluation = evaluate(dataset, predictions, ap=ap)
     evaluation.to_json()
     return evaluation

@@ -83,7 +83,7 @@ def _back(pose: Pose, matrix: np.ndarray) -> Pose:
 
 
 def stretched(picture: np.ndarray, size: tuple[int, int]) -> Prepared:
-    """The whole picture, its shape changed to the network's (Vision's ``scaleFill``)."""
+    """Stretch the whole picture to the shape of the network (Vision's ``scaleFill``)."""
     height, width = size
     scale = np.array([width / picture.shape[1], height / picture.shape[0]])
     pixels = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -91,7 +91,7 @@ def stretched(picture: np.ndarray, size: tuple[int, int]) -> Prepared:
 
 
 def centre_crop(picture: np.ndarray, size: tuple[int, int]) -> Prepared:
-    """The middle of the picture, as large as it fills the input (Vision's ``centerCrop``); the rest is not seen."""
+    """Cut the middle of the picture, as large as fills the input (Vision's ``centerCrop``); the rest is not seen."""
     target = np.array(size[::-1], dtype=float)
     shape = np.array(picture.shape[1::-1], dtype=float)
     part = np.maximum(np.floor(target / (target / shape).max()), 1).astype(int)

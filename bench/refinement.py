@@ -71,7 +71,7 @@ def tilted(dataset: Dataset, pictures: int) -> Dataset:
 
 
 def perturbed(asked: argparse.Namespace, seed: int) -> PoseModel:
-    """The checkpoint with every weight changed by about a millionth part."""
+    """Change every weight of the checkpoint by about a millionth part."""
     model = load_model(asked.model, named_skeleton("coco17"), asked.image_size)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -90,7 +90,7 @@ def mm_per_px(dataset: Dataset) -> np.ndarray:
 
 
 def spread(found: list[Evaluation], scale: np.ndarray) -> str:
-    """What is to be said of the same pictures' joints by several networks; ``scale`` in mm a pixel, shape (P,)."""
+    """Compare several networks' joints in the same pictures; ``scale`` in mm a pixel, shape (P,)."""
     means = [each.group_metrics().error_mm for each in found]
     joints = np.array([np.linalg.norm(each.predicted - found[0].predicted, axis=-1) for each in found[1:]])
     joints = (joints * scale[:, None])[:, np.isfinite(joints).any(axis=2).all(axis=0)]  # people whom all found

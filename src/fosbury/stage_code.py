@@ -113,7 +113,7 @@ def read_module(text: str) -> Module:
 
 
 def _plain(node: object) -> object:
-    """A tree as nested tuples; fields that are empty are left out, since newer Pythons have more of these."""
+    """Turn a tree into nested tuples; fields that are empty are left out, since newer Pythons have more of these."""
     if isinstance(node, ast.AST):
         fields = ((name, value) for name, value in ast.iter_fields(node) if name not in _UNSAID)
         return (type(node).__name__, *((name, _plain(value)) for name, value in fields if value not in (None, [])))

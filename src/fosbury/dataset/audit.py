@@ -179,7 +179,7 @@ def fingerprints(paths: Sequence[Path]) -> list[Fingerprint]:
 
 
 def hamming(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Number of bits, shape (N, M), in which packed hashes of shape (N, B) and (M, B) differ."""
+    """Count the bits, shape (N, M), in which packed hashes of shape (N, B) and (M, B) differ."""
     first, second = (np.ascontiguousarray(h).view(np.uint64) for h in (first, second))
     total = np.zeros((len(first), len(second)), dtype=np.uint16)
     for word in range(first.shape[1]):
@@ -357,7 +357,7 @@ def _details(grey: np.ndarray, blur: float) -> np.ndarray:
 
 
 def _members(frames: Sequence[tuple[str, Frame]], prints: Sequence[Fingerprint]) -> list[np.ndarray]:
-    """Indices of the frames of each split that are more than one even colour."""
+    """Find the frames of each split that are more than one even colour."""
     inside = {name: [i for i, (split, _) in enumerate(frames) if split == name] for name, _ in frames}
     kept = [[i for i in indices if prints[i].contrast >= FLAT] for indices in inside.values()]
     return [np.array(indices, dtype=int) for indices in kept if indices]

@@ -270,7 +270,7 @@ def _of_archive(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
 
 
 def _telling(names: Iterator[str]) -> list[str]:
-    """The names that may tell most: by suffix in the order of the table, and the least deep; a few of each suffix."""
+    """Choose the most telling names: by suffix in the order of the table, and the least deep; a few of each suffix."""
     by_suffix: dict[str, list[str]] = {suffix: [] for kind in kinds() for suffix in kind.suffixes}
     for name in names:
         found = by_suffix.get(PurePosixPath(name).suffix.lower())

@@ -73,7 +73,9 @@ class Reader(Protocol):
         skeleton: Skeleton | None = None,
         images: Locate | None = None,
         on_problem: Literal["raise", "drop"] = "raise",
-    ) -> Dataset: ...
+    ) -> Dataset:
+        """See `Reader`."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

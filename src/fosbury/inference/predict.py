@@ -126,8 +126,9 @@ def measure(
     batch: int = 16,
     boxes: str | None = None,
 ) -> dict[str, Measured]:
-    """Predict and measure models beside each other: the same frames, and only joints that every one of them
-    has.
+    """Predict and measure models beside each other.
+
+    The same frames, and only joints that every one of them has.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from fosbury.pose import Dataset
 
 
 def clusters(dataset: Dataset, frame: np.ndarray, phase: np.ndarray, focus: str) -> tuple[np.ndarray, list[str]]:
-    """Number the cluster of each row: its clip, group or picture; its frame where all are of one clip.
+    """Give each row the number of its cluster: its clip, group or picture; its frame where all are of one clip.
 
     Parameters
     ----------

@@ -127,7 +127,7 @@ class Evaluation:
         return GroupMetrics(len(np.unique(self.frame[rows])), int(np.count_nonzero(rows)), values)
 
     def _people(self, rows: np.ndarray) -> np.ndarray:
-        """Indices of the first row of every person among the rows of a mask."""
+        """Find the first row of every person among the rows of a mask."""
         return np.flatnonzero(rows)[np.unique(self.person[rows], return_index=True)[1]]
 
     def groups(self) -> dict[str, dict[str, np.ndarray]]:

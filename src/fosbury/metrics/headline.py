@@ -93,7 +93,7 @@ def calibration_headline(val: Evaluation, test: Evaluation) -> dict[str, float |
 
 
 def _numbers(evaluation: Evaluation, suffix: str) -> list[dict[str, Any]]:
-    """The headline of one model, metric by metric: each with its interval where it is an error."""
+    """Return the headline of one model, metric by metric: each with its interval where it is an error."""
     rows = evaluation.phase == evaluation.focus
     values = evaluation.group_metrics(rows).to_json()
     (intervals,) = evaluation.intervals([rows])

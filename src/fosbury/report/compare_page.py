@@ -61,7 +61,7 @@ class Section:
 
 
 def sections(comparison: Comparison) -> list[Section]:
-    """What is to be said of a comparison, in order."""
+    """Say what holds of a comparison, in order."""
     first, names = comparison.names[0], comparison.names
     runs = tuple(chain.from_iterable(comparison.runs))
     found = [
@@ -97,7 +97,7 @@ def _mean_of(comparison: Comparison, name: str) -> str:
 
 
 def _kinds(comparison: Comparison, name: str) -> Section:
-    """What kinds of mistakes the arch (or, without one, every frame) has, and what each costs."""
+    """List the kinds of mistakes of the arch (or, without one, every frame), and what each costs."""
     sides = (comparison.evaluations[0], comparison.side(name))
     rows = sides[0][0].phase == "arch"
     where, rows = ("arch", rows) if rows.any() else ("all frames", np.ones(len(rows), dtype=bool))
@@ -125,7 +125,7 @@ def _headlines(comparison: Comparison) -> list[str]:
 
 
 def _side_figures(name: str, runs: Sequence[str], evaluations: Sequence[Evaluation]) -> list[tuple[str, ...]]:
-    """A row for each run of a side and, of several, one of their means and, in round brackets, their range."""
+    """Make a row for each run of a side and, of several, one of their means with, in round brackets, their range."""
     rows = [_figures(run, own) for run, own in zip(runs, evaluations, strict=True)]
     if len(rows) > 1:
         columns = zip(*([value for value, _, _ in cells] for cells in map(_cells, evaluations)), strict=True)

@@ -82,7 +82,7 @@ def learning_points(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Point], flo
 
 
 def _cell(row: Mapping[str, Any], name: str) -> Any:
-    """A value by its name; DVC puts the file in front where several files have that name."""
+    """Find a value by its name; DVC puts the file in front where several files have that name."""
     keys = (name, f"params.yaml:{name}", f"metrics/summary.json:{name}")
     return next((row[key] for key in keys if row.get(key) is not None), None)
 

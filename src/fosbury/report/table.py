@@ -113,7 +113,7 @@ def markdown_table(evaluations: Mapping[str, Mapping[str, Any]], focus: str = FO
 
 
 def kind_rows(kinds: Sequence[Mapping[str, Mapping[str, float]]]) -> list[tuple[str, ...]]:
-    """A row for each kind of mistake: its name, then the share and the cost in mm of every model.
+    """Make a row for each kind of mistake: its name, then the share and the cost in mm of every model.
 
     Parameters
     ----------
@@ -157,8 +157,10 @@ def _number(value: float, digits: int) -> str:
 
 
 def table_page(evaluations: Mapping[str, Mapping[str, Any]], seeds: str | None = None, focus: str = FOCUS) -> str:
-    """Return ``reports/table.md``: the table by phase, how far other seeds are apart where that is known, how to read
-    it, and what was left out of it."""
+    """Return ``reports/table.md``.
+
+    The table by phase, how far other seeds are apart where that is known, how to read it, and what was left out of it.
+    """
     text = "# Joint error by phase\n\n" + markdown_table(evaluations, focus)
     text += f"\n{seeds}.\n" if seeds else ""
     text += (

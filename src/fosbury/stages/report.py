@@ -1,5 +1,4 @@
-"""Stage report: the table of the baseline, the fine-tuned and the exported model by phase, the montage, and the page
-about the run."""
+"""Stage report: the table by phase, the montage, and the page about the run."""
 
 from __future__ import annotations
 

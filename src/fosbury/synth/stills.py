@@ -85,7 +85,7 @@ def write_upright_clips(
 
 
 def labelled_frame(name: str, label: Label, size: tuple[int, int], skeleton: Skeleton) -> Frame:
-    """A frame of one rendered athlete, with the joints of ``skeleton``; without people where nothing is in sight."""
+    """Make a frame of one rendered athlete, with the joints of ``skeleton``; nobody where nothing is in sight."""
     place = skeleton.match(JOINTS)
     seen = label.visibility[place]
     person = Person(label.keypoints[place], seen, label.box, body_area(label.box))

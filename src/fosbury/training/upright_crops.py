@@ -60,7 +60,7 @@ def upright_crops(dataset: Dataset, root: Path, folder: Path, seed: int) -> Data
 
 
 def _turned(person: Person, square: RotatedCrop) -> Person:
-    """A person in pixels of the square; the box keeps its distance to the joints."""
+    """Move a person into pixels of the square; the box keeps its distance to the joints."""
     if not person.labelled.any():
         return replace(person, box=square.box(person.box))
     keypoints = square.points(person.keypoints)
