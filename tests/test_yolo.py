@@ -25,7 +25,7 @@ from fosbury.skeleton import Skeleton
 from fosbury.synth.stills import write_stills
 from fosbury.training.job import TrainingJob
 from fosbury.training.resume import run_key
-from fosbury.training.sampling import arch_repeats
+from fosbury.training.sampling import focus_repeats
 from fosbury.training.selection import selection_frames
 
 RECIPE = Recipe(epochs=3, batch=6, image_size=64, lr0=1e-3)
@@ -224,7 +224,7 @@ def test_arch_frames_are_shown_more_often_and_choose_the_checkpoint(stills):
     dataset, _ = stills
     frames = tuple(replace(f, phase="arch" if i % 3 == 0 else "approach") for i, f in enumerate(dataset.frames))
     mixed = Dataset(dataset.skeleton, frames)
-    repeats = arch_repeats(mixed, 4)
+    repeats = focus_repeats(mixed, 4)
     assert {repeats[f.file_name] for f in frames if f.phase == "arch"} == {4}
     assert {repeats[f.file_name] for f in frames if f.phase != "arch"} == {1}
     assert {f.phase for f in selection_frames(mixed).frames} == {"arch"}

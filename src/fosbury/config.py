@@ -47,6 +47,7 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 RepositoryPath = Annotated[str, AfterValidator(_inside)]
 Part = Literal["train", "val", "test"]
+Phase = Literal["approach", "takeoff", "flight", "arch", "landing"]
 
 
 class Data(Section):
@@ -127,6 +128,7 @@ class Evaluate(Section):
     image_size: Side
     second_look: Annotated[float, Field(ge=1, le=4)] | None
     upright: bool
+    phase: Phase
     cap: Annotated[float, Field(gt=0, le=1)]
 
     @model_validator(mode="after")

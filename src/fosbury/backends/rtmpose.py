@@ -39,7 +39,7 @@ from fosbury.training.checkpoint import write_checkpoint
 from fosbury.training.job import TrainingJob
 from fosbury.training.progress import Progress
 from fosbury.training.run import TrainingRun, checked
-from fosbury.training.sampling import arch_repeats
+from fosbury.training.sampling import focus_repeats
 
 
 class _Uncompiled(types.ModuleType):
@@ -330,8 +330,8 @@ class _Crops(torch.utils.data.Dataset):
     the number of workers.
     """
 
-    def __init__(self, dataset: Dataset, root: Path, recipe: Recipe, codec: Mapping[str, Any], seed: int):
-        repeats = arch_repeats(dataset, recipe.oversample_arch)
+    def __init__(self, dataset: Dataset, root: Path, recipe: Recipe, codec: Mapping[str, Any], seed: int, focus: str):
+        repeats = focus_repeats(dataset, recipe.oversample_arch, focus)
         self.places = [
             (frame, person)
             for frame in dataset.frames
@@ -417,7 +417,7 @@ def finetune(job: TrainingJob) -> Path:
     if job.weights is not None:
         _start_from(network, skeleton, job.weights)
     run = TrainingRun(job)
-    crops = _Crops(run.shown, job.root, recipe, codec, job.seed)
+    crops = _Crops(run.shown, job.root, recipe, codec, job.seed, job.focus)
     if not len(crops):
         raise BadInput("split 'train'", "has no labelled joint", "label more clips or change split ratios")
     if job.weights is not None and recipe.recompute_bn_stats:

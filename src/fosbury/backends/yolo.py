@@ -48,7 +48,7 @@ from fosbury.training.batch_norm import recompute_bn_stats
 from fosbury.training.checkpoint import write_checkpoint
 from fosbury.training.job import TrainingJob
 from fosbury.training.run import TrainingRun, checked
-from fosbury.training.sampling import arch_repeats
+from fosbury.training.sampling import focus_repeats
 
 LICENCE = "AGPL-3.0"
 KIND = "yolo"
@@ -394,7 +394,7 @@ def finetune(job: TrainingJob) -> Path:
     start = load_module(job.weights)[0] if job.weights is not None else None
     SETTINGS.update({name: False for name, value in SETTINGS.items() if isinstance(value, bool)})
     run = TrainingRun(job)
-    repeats = arch_repeats(run.shown, recipe.oversample_arch)
+    repeats = focus_repeats(run.shown, recipe.oversample_arch, job.focus)
     data = write_yolo({"train": run.shown, "val": job.val}, job.work / "data", job.root, repeats)
     trainer = _Trainer(
         overrides={

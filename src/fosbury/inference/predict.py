@@ -16,7 +16,7 @@ from fosbury.metrics.calibration import temperature_scaled
 from fosbury.metrics.evaluation import Evaluation, evaluate
 from fosbury.metrics.people import unaided_score
 from fosbury.metrics.selection import CAP, STATURE_MM
-from fosbury.pose import Dataset, Pose
+from fosbury.pose import FOCUS, Dataset, Pose
 from fosbury.progress import Bar
 from fosbury.skeleton import Skeleton, normalise
 
@@ -125,6 +125,7 @@ def measure(
     joints: Sequence[str] | None = None,
     batch: int = 16,
     boxes: str | None = None,
+    focus: str = FOCUS,
 ) -> dict[str, Measured]:
     """Predict and measure models beside each other.
 
@@ -144,6 +145,8 @@ def measure(
     boxes : str, optional
         Where every model looks, one of ``boxes.SOURCES``; ``labels`` is the protocol of the papers on top-down models,
         by which no unaided error can be measured.
+    focus : str
+        The phase of interest.
 
     Returns
     -------
@@ -181,7 +184,9 @@ def measure(
     result = {}
     for name, model in models.items():
         poses = predict_dataset(model, dataset, root, batch=batch, title=name, boxes=boxes)
-        evaluation = evaluate(dataset, poses, stature_mm, cap=cap, known=known, unaided=unaided_score(boxes))
+        evaluation = evaluate(
+            dataset, poses, stature_mm, cap=cap, known=known, unaided=unaided_score(boxes), focus=focus
+        )
         if boxes:
             evaluation = replace(evaluation, notes=(*evaluation.notes, NOTES[boxes]))
         result[name] = Measured(evaluation, poses)

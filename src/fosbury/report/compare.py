@@ -95,7 +95,7 @@ def compare(sides: Sequence[Side], common: bool = False) -> Comparison:
         there = [np.isfinite(pose.keypoints).all(axis=1) for frame in found for pose in frame]
         known &= np.any(there, axis=0) if there else True
     stature, cap = (runs[0].params[name] for name in SETTINGS)
-    measured = iter([evaluate(test, found, stature, cap=cap, known=known) for found in poses])
+    measured = iter([evaluate(test, found, stature, cap=cap, known=known, focus=runs[0].focus) for found in poses])
     evaluations = tuple(tuple(next(measured) for _ in side.runs) for side in sides)
     return Comparison(
         tuple(side.name for side in sides),

@@ -18,7 +18,7 @@ from fosbury.documents import parse_yaml
 from fosbury.errors import BadInput
 from fosbury.formats.coco import read_coco
 from fosbury.formats.predictions import Predictions, read_predictions
-from fosbury.pose import Dataset
+from fosbury.pose import FOCUS, PHASES, Dataset
 from fosbury.report.compare_training import Training, training_of
 from fosbury.report.provenance import require_current
 from fosbury.skeleton import Skeleton
@@ -55,6 +55,12 @@ class Run:
     test: Dataset
     predictions: Predictions
     training: Training
+
+    @property
+    def focus(self) -> str:
+        """The phase of interest."""
+        phase = self.params.get("evaluate.phase")
+        return phase if phase in PHASES else FOCUS
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,7 +54,9 @@ class CrossValidation:
         """Say what fine-tuning changed, in the arch and in all frames, and how sure that is."""
         by_name = {verdict.name: verdict for verdict in self.verdicts if verdict.part in ("all", "by_phase")}
         said = [f"{len(self.runs)} folds, {self.clips} clips, each tested once"]
-        said += [f"{name}: {_sentence(by_name[name])}" for name in ("arch", "all") if name in by_name]
+        said += [
+            f"{name}: {_sentence(by_name[name])}" for name in (self.evaluations[AFTER].focus, "all") if name in by_name
+        ]
         return [*said, *self.notes, *self.evaluations[BEFORE].notes, SHARED]
 
     def to_json(self) -> dict[str, Any]:
@@ -147,13 +149,9 @@ def cross_validation(runs: Sequence[tuple[Run, Run]]) -> CrossValidation:
     for found in poses.values():
         there = [np.isfinite(pose.keypoints).all(axis=1) for frame in found for pose in frame]
         known &= np.any(there, axis=0) if there else True
-    stature_mm, cap, unaided = (
-        params["data.stature_mm"],
-        params["evaluate.cap"],
-        unaided_score(params.get("model.boxes")),
-    )
+    stature, cap, unaided = params["data.stature_mm"], params["evaluate.cap"], unaided_score(params.get("model.boxes"))
     evaluations = {
-        name: evaluate(test, found, stature_mm, cap=cap, known=known, ap=False, unaided=unaided)
+        name: evaluate(test, found, stature, cap=cap, known=known, ap=False, unaided=unaided, focus=ordered[0][1].focus)
         for name, found in poses.items()
     }
     names = tuple(tuned.name for _, tuned in ordered)

@@ -15,7 +15,7 @@ from fosbury.files import write_bytes
 from fosbury.media.image import read_image
 from fosbury.metrics.evaluation import Evaluation
 from fosbury.metrics.match import match_boxes
-from fosbury.pose import Dataset, Frame, Person, Pose
+from fosbury.pose import FOCUS, Dataset, Frame, Person, Pose
 from fosbury.report.overlay import draw_comparison, draw_pose
 
 CELL = (320, 256)
@@ -39,7 +39,7 @@ class Choice:
 
 
 def choose_frames(
-    dataset: Dataset, tuned: Evaluation, *, phase: str = "arch", typical: int = 3, worst: int = 3
+    dataset: Dataset, tuned: Evaluation, *, phase: str = FOCUS, typical: int = 3, worst: int = 3
 ) -> list[Choice]:
     """Pick the frames whose error after fine-tuning is nearest to the median, and those with the largest.
 

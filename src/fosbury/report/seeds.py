@@ -92,9 +92,9 @@ def seed_spread(runs: Sequence[Run]) -> SeedSpread:
     evaluations = []
     for run in runs:
         (poses,) = run.predictions.models.values()
-        stature_mm, cap = run.params["data.stature_mm"], run.params["evaluate.cap"]
-        evaluations.append(evaluate(run.test, poses, stature_mm, cap=cap, ap=False))
-    arch = [each.group_metrics(each.phase == "arch").error_mm for each in evaluations]
+        stature, cap = run.params["data.stature_mm"], run.params["evaluate.cap"]
+        evaluations.append(evaluate(run.test, poses, stature, cap=cap, ap=False, focus=run.focus))
+    arch = [each.group_metrics(each.phase == each.focus).error_mm for each in evaluations]
     if not np.isfinite(arch).all():
         raise BadInput(first.name, "has no test frame of the arch", "label phases, or test on other clips")
     upright = [each.group_metrics(np.isin(each.phase, UPRIGHT)).error_mm for each in evaluations]

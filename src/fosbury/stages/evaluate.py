@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from fosbury.config import load_params
@@ -30,31 +31,30 @@ def main() -> None:
     start = verify_checksum(model.weights, model.sha256, model.name, model.url)
     dataset = read_coco(TEST, params.pose_skeleton)
     weights = {"baseline": start, "finetuned": FINETUNED}
-    look = params.evaluate
+    settings = params.evaluate
     models = {
         name: load_model(
             path,
             dataset.skeleton,
-            look.image_size,
-            look.confidence,
-            second_look=look.second_look,
-            upright=look.upright,
+            settings.image_size,
+            settings.confidence,
+            second_look=settings.second_look,
+            upright=settings.upright,
         )
         for name, path in weights.items()
     }
-    measured = measure(
-        models, dataset, ROOT, stature_mm=params.data.stature_mm, cap=params.evaluate.cap, boxes=model.boxes
+    measure_by = partial(
+        measure,
+        root=ROOT,
+        stature_mm=params.data.stature_mm,
+        cap=settings.cap,
+        boxes=model.boxes,
+        focus=settings.phase,
     )
+    measured = measure_by(models, dataset)
     before, after = measured["baseline"], measured["finetuned"]
     chosen_on = read_coco(VAL, params.pose_skeleton)
-    val = measure(
-        {"val": models["finetuned"]},
-        chosen_on,
-        ROOT,
-        stature_mm=params.data.stature_mm,
-        cap=look.cap,
-        boxes=model.boxes,
-    )
+    val = measure_by({"val": models["finetuned"]}, chosen_on)
     write_json(METRICS / "calibration.json", calibration_headline(val["val"].evaluation, after.evaluation))
     evaluations = {name: each.evaluation.to_json() for name, each in measured.items()}
     write_json(METRICS / "summary.json", headline(before.evaluation, after.evaluation))

@@ -27,15 +27,28 @@ def main() -> None:
     params = load_params()
     dataset = read_coco(TEST, params.pose_skeleton)
     joints = list(read_json(EVALUATION)["finetuned"]["by_joint"])
-    look = params.evaluate
+    settings = params.evaluate
     models = {
         name: load_model(
-            path, dataset.skeleton, None, look.confidence, second_look=look.second_look, upright=look.upright
+            path,
+            dataset.skeleton,
+            None,
+            settings.confidence,
+            second_look=settings.second_look,
+            upright=settings.upright,
         )
         for name, path in EXPORTED.items()
     }
-    stature, boxes = params.data.stature_mm, params.model.boxes
-    measured = measure(models, dataset, ROOT, stature_mm=stature, cap=params.evaluate.cap, joints=joints, boxes=boxes)
+    measured = measure(
+        models,
+        dataset,
+        ROOT,
+        stature_mm=params.data.stature_mm,
+        cap=settings.cap,
+        joints=joints,
+        boxes=params.model.boxes,
+        focus=settings.phase,
+    )
     evaluations = {name: each.evaluation for name, each in measured.items()}
     figures = [exported_headline(evaluation, name) for name, evaluation in evaluations.items()]
     write_json(HEADLINE, {name: value for part in figures for name, value in part.items()})

@@ -35,10 +35,11 @@ ROOT = Path()
 def main() -> None:
     """Print the table; write reports/table.md, reports/montage.jpg and reports/index.html."""
     params = load_params()
+    focus = params.evaluate.phase
     evaluations = {name: each for path in EVALUATIONS for name, each in read_json(path).items()}
     spread = recorded_spread(SEEDS, flat(read_values()))
     seeds = spread.sentence() if spread else None
-    write_text(TABLE, table_page(evaluations, seeds))
+    write_text(TABLE, table_page(evaluations, seeds, focus))
     test = read_coco(TEST, params.pose_skeleton)
     counted = {normalise(joint) for joint in evaluations["finetuned"]["by_joint"]}
     known = np.array([normalise(joint) in counted for joint in test.skeleton.joints])
@@ -46,20 +47,27 @@ def main() -> None:
     if any(each.joints != test.skeleton.joints for each in read):
         raise BadInput(PREDICTIONS[0], "holds other joints than the labels", "run 'dvc repro evaluate_export'")
     poses = {name: own for each in read for name, own in each.models.items()}
-    unaided = unaided_score(params.model.boxes)
     measured = {
         name: evaluate(
-            test, found, params.data.stature_mm, cap=params.evaluate.cap, known=known, ap=False, unaided=unaided
+            test,
+            found,
+            params.data.stature_mm,
+            cap=params.evaluate.cap,
+            known=known,
+            ap=False,
+            unaided=unaided_score(params.model.boxes),
+            focus=focus,
         )
         for name, found in poses.items()
     }
     before, after = ((measured[name], poses[name]) for name in ("baseline", "finetuned"))
-    write_montage(MONTAGE, montage(test, ROOT, before, after=after, choices=choose_frames(test, measured["finetuned"])))
+    choices = choose_frames(test, measured["finetuned"], phase=focus)
+    write_montage(MONTAGE, montage(test, ROOT, before, after=after, choices=choices))
     notes = tuple(dict.fromkeys(note for each in evaluations.values() for note in each["notes"]))
     files = {name: Path(name) for name in (*FILES, *EXPORTED)}
     curve, data = (path.read_text(encoding="utf-8") for path in (CURVE, DATA))
     made = Run(test, measured, poses, curve, data, files, notes, params.data.label_noise_mm, seeds)
     write_text(PAGE, page(made, ROOT))
-    Console().print(terminal_table(evaluations))
+    Console().print(terminal_table(evaluations, focus))
     if seeds:
         print(seeds)

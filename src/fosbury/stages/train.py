@@ -37,6 +37,7 @@ def main() -> None:
         root=ROOT,
         weights=start,
         architecture=model.architecture,
+        focus=params.evaluate.phase,
         recipe=params.train,
         seed=params.seed,
         out=OUTPUT,
@@ -44,7 +45,7 @@ def main() -> None:
         work=WORK,
     )
     backend(model.backend).finetune(job)
-    figures = validate(load_model(OUTPUT), splits["val"], ROOT)
+    figures = validate(load_model(OUTPUT), splits["val"], ROOT, params.evaluate.phase)
     text = json.dumps({**figures, "chosen_epoch": chosen_epoch(CURVE)}, indent=2)
     VALIDATION.write_text(f"{text}\n", encoding="utf-8")
     write_environment(ENVIRONMENT)

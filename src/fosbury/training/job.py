@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fosbury.pose import Dataset
+from fosbury.pose import FOCUS, Dataset
 from fosbury.recipe import Recipe
 
 
@@ -23,10 +23,12 @@ class TrainingJob:
     architecture : str
         Name of a network of the backend.
     recipe : Recipe
+    focus : str
+        The phase of interest: its frames in ``val`` choose the checkpoint.
     seed : int
         Starts every random choice.
     out : Path
-        The checkpoint to write: the epoch with the least pose error on the arch frames of ``val``.
+        The checkpoint to write: the epoch with the least pose error on ``val``.
     curve : Path
         Learning curve to write (CSV).
     work : Path
@@ -41,5 +43,6 @@ class TrainingJob:
     out: Path
     curve: Path
     work: Path
+    focus: str = FOCUS
     seed: int = 0
     root: Path = Path()

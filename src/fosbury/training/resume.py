@@ -29,7 +29,7 @@ def run_key(job: TrainingJob) -> str:
     """
     parts = {"train": job.train, "val": job.val}
     skeletons = [part.skeleton.to_mapping() for part in parts.values()]
-    settings = [job.recipe.model_dump(exclude={"name"}), job.seed, job.architecture, skeletons]
+    settings = [job.recipe.model_dump(exclude={"name"}), job.seed, job.architecture, job.focus, skeletons]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for name, part in parts.items():
         for frame in part.frames:

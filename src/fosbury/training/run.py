@@ -97,7 +97,7 @@ class TrainingRun:
         job.work.mkdir(parents=True, exist_ok=True)
         self._file, self._key = job.work / "state.pt", run_key(job)
         self.shown = shown_frames(job)
-        self.selection = Selection.of(job.val, job.root)
+        self.selection = Selection.of(job.val, job.root, job.focus)
         state = read_state(self._file, self._key) or {"epoch": -1, "history": [], "best": {}, "backend": None}
         self.next_epoch: int = state["epoch"] + 1
         self.resumed: dict[str, Any] | None = state["backend"]

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fosbury.pose import Dataset
+from fosbury.pose import FOCUS, Dataset
 from fosbury.training.job import TrainingJob
 from fosbury.training.upright_crops import upright_crops
 
 
-def arch_repeats(dataset: Dataset, times: int) -> dict[str, int]:
+def focus_repeats(dataset: Dataset, times: int, focus: str = FOCUS) -> dict[str, int]:
     """How often each frame is shown in an epoch.
 
     Parameters
     ----------
     dataset : Dataset
     times : int
-        For frames of the arch; every other frame is shown once.
+        For frames of the phase of interest; every other frame is shown once.
+    focus : str
+        The phase of interest.
 
     Returns
     -------
     dict of str to int
         By ``file_name``.
     """
-    return {frame.file_name: times if frame.phase == "arch" else 1 for frame in dataset.frames}
+    return {frame.file_name: times if frame.phase == focus else 1 for frame in dataset.frames}
 
 
 def shown_frames(job: TrainingJob) -> Dataset:

@@ -1,4 +1,4 @@
-"""The choice of the checkpoint: by the pose error on the validation frames, above all those of the arch."""
+"""The choice of the checkpoint: by the pose error on validation frames, those of the phase of interest."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from fosbury.errors import BadInput
 from fosbury.inference.protocol import PoseModel
 from fosbury.media.image import read_image
 from fosbury.metrics.selection import joint_errors
-from fosbury.pose import Dataset, Pose
+from fosbury.pose import FOCUS, Dataset, Pose
 
 BATCH = 16  # pictures in memory at once
 
 
-def selection_frames(dataset: Dataset) -> Dataset:
-    """Return the frames whose pose error chooses the checkpoint: those of the arch, or all where there is none."""
-    arch = [frame.phase == "arch" for frame in dataset.frames]
-    return dataset.where(arch) if any(arch) else dataset
+def selection_frames(dataset: Dataset, focus: str = FOCUS) -> Dataset:
+    """Return the frames whose pose error chooses the checkpoint: those of the phase of interest, or all without any."""
+    chosen = [frame.phase == focus for frame in dataset.frames]
+    return dataset.where(chosen) if any(chosen) else dataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Selection:
     Attributes
     ----------
     dataset : Dataset
-        Arch frames of ``val``, or all of its frames where there is none.
+        Frames of ``val`` in the phase of interest, or all of its frames where there is none.
     images : list of ndarray of uint8, shape (H, W, 3)
         Their pictures, RGB.
     """
@@ -39,7 +39,7 @@ class Selection:
     images: list[np.ndarray]
 
     @classmethod
-    def of(cls, val: Dataset, root: Path) -> Selection:
+    def of(cls, val: Dataset, root: Path, focus: str = FOCUS) -> Selection:
         """Take the frames of a validation split and read their pictures.
 
         Raises
@@ -47,7 +47,7 @@ class Selection:
         BadInput
             If the error of none of them can be measured, or a picture cannot be read.
         """
-        select = selection_frames(val)
+        select = selection_frames(val, focus)
         if not len(joint_errors(select, [[] for _ in select.frames])):
             hint = "label both ends of a limb that the skeleton names under 'limbs'"
             raise BadInput("split 'val'", "has no one whose pose error can be measured", hint)
@@ -65,7 +65,7 @@ def is_best(history: Sequence[Mapping[str, float]]) -> bool:
     return all(last < error for error in before)
 
 
-def validate(model: PoseModel, val: Dataset, root: Path) -> dict[str, float | int]:
+def validate(model: PoseModel, val: Dataset, root: Path, focus: str = FOCUS) -> dict[str, float | int]:
     """Measure a checkpoint on the validation frames, as its selection did: labelled boxes where it needs boxes.
 
     Parameters
@@ -75,13 +75,15 @@ def validate(model: PoseModel, val: Dataset, root: Path) -> dict[str, float | in
     val : Dataset
     root : Path
         Folder that file names are relative to.
+    focus : str
+        The phase of interest.
 
     Returns
     -------
     dict
-        ``val_arch_error_mm``, ``val_arch_pck10`` (a share), ``val_upright_error_mm`` (approach and take-off),
-        ``val_all_error_mm`` (every frame) and ``val_frames``. Millimetres are equivalents at the stature of the
-        label, or at 1850 mm. A figure that has no frames is left out.
+        Of the phase of interest ``val_arch_error_mm`` and ``val_arch_pck10`` (a share), with its name in theirs;
+        ``val_upright_error_mm`` (approach and take-off), ``val_all_error_mm`` (every frame) and ``val_frames``.
+        Millimetres are equivalents at the stature of the label, or at 1850 mm. A figure that has no frames is left out.
 
     Raises
     ------
@@ -95,10 +97,10 @@ def validate(model: PoseModel, val: Dataset, root: Path) -> dict[str, float | in
         images = [read_image(root / frame.file_name) for frame in frames]
         poses += model.predict(images, boxes if model.needs_boxes else None)
     errors = joint_errors(val, poses)
-    arch = errors.of("arch")
+    chosen = errors.of(focus)
     figures = {
-        "val_arch_error_mm": arch.mean_mm(),
-        "val_arch_pck10": arch.pck(0.1),
+        f"val_{focus}_error_mm": chosen.mean_mm(),
+        f"val_{focus}_pck10": chosen.pck(0.1),
         "val_upright_error_mm": errors.of("approach", "takeoff").mean_mm(),
         "val_all_error_mm": errors.mean_mm(),
         "val_frames": errors.frames(),
