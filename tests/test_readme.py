@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fosbury.report.seeds import SeedSpread
+from fosbury.report.table import markdown_table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -79,6 +80,22 @@ def test_the_spread_of_seeds_is_the_recorded_one():
         [str(seed), f"{arch:.1f}", f"{upright:.1f}"]
         for seed, arch, upright in zip(spread.seeds, spread.arch_error_mm, spread.upright_error_mm, strict=True)
     ]
+
+
+def test_the_cross_validation_is_the_recorded_one():
+    record = measured_json("metrics/crossval.json")
+    models = {name: record[name] for name in ("baseline", "finetuned")}
+    rows = markdown_table(models).strip().splitlines()
+    block = RESULTS.split("<!-- table: metrics/crossval.json -->")[1].split("<!-- end of table -->")[0]
+    assert [line for line in block.strip().splitlines() if line] == [line for line in rows if line.startswith("|")]
+    before, after = (models[name]["by_phase"]["arch"] for name in models)
+    low, high = after["ci"]["error_mm"]
+    said = f"from {before['error_mm']:.1f} to {after['error_mm']:.1f} mm [{low:.0f}, {high:.0f}]"
+    assert f"Over all {record['clips']} clips" in " ".join(README.split()) and said in " ".join(README.split())
+    for name in ("arch", "approach"):
+        own = record["differences"][name]
+        text = f"{own['difference_mm']:+.1f} mm [{own['low']:+.1f}, {own['high']:+.1f}]"
+        assert text in " ".join(RESULTS.split()), text
 
 
 def test_the_starter_is_quoted_as_measured():
