@@ -50,7 +50,9 @@ def test_experiments_are_sorted_by_hand():
         (50, (200.0,), 200.0),
     ]
     assert before == 600.0
-    assert "<td>10</td><td>2</td><td>410.0</td>" in efficiency_page(points, before)
+    page = efficiency_page(points, before)
+    assert '>10</th><td role="cell" data-label="draws">2</td><td role="cell" data-label="mean mm">410.0</td>' in page
+    assert "before fine-tuning, 600 mm" in page
 
 
 def test_what_dvc_shows_in_place_of_a_number_is_left_out():

@@ -51,16 +51,21 @@ CONFINED = {
     "mmengine": {"backends/rtmpose.py"},
     "mmcv": {"backends/rtmpose.py"},
     "coremltools": {"export/coreml.py"},
+    "altair": {"report/charts.py"},
+    "vl_convert": {"report/html.py"},
     "dvc": {"report/compare_sides.py", "report/efficiency.py", "config.py"},
     "hydra": {"config.py"},
     "omegaconf": {"config.py"},
     "typer": {f"cli/{module.name}" for module in (PACKAGE / "cli").glob("*.py")},
 }
 # Functions that still take more than four parameters by position; the list only gets shorter.
-MANY_BY_POSITION = {
-    *("report/charts.py:bars", "report/charts.py:lines"),
+MANY_BY_POSITION: set[str] = set()
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "mmcv": "mmcv-lite",
+    "vl_convert": "vl-convert-python",
 }
-DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "mmcv": "mmcv-lite"}
 PIPELINES = [ROOT / "dvc.yaml", *sorted(ROOT.glob("data/*/dvc.yaml")), *sorted(ROOT.glob("models/**/dvc.yaml"))]
 STAGES = {
     name: stage

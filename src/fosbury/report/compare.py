@@ -16,7 +16,7 @@ from fosbury.report.compare_pairing import pair
 from fosbury.report.compare_sides import SETTINGS, Run, Side
 
 CHANGED = 5  # frames that are named, on each side
-UNTOLD = ("conf_digest", "experiment")  # digest and name of what the other parameters say
+IMPLIED = ("conf_digest", "experiment")  # digest and name of what the other parameters say
 SEED = "seed"
 SKELETON = ("skeleton.sigmas", "skeleton.limbs", "skeleton.pairs", "skeleton.trunk")  # what else measures
 
@@ -103,8 +103,8 @@ def compare(sides: Sequence[Side], common: bool = False) -> Comparison:
         _differing([run.params for run in runs]),
         test,
         evaluations,
-        {side.name: verdicts(evaluations[0], own) for side, own in zip(sides[1:], evaluations[1:], strict=True)},
-        (*notes, *_seed_notes(sides), *_applied(runs), *_told_boxes(runs), *evaluations[0][0].notes),
+        {side.name: verdicts(evaluations[0], each) for side, each in zip(sides[1:], evaluations[1:], strict=True)},
+        (*notes, *_seed_notes(sides), *_applied(runs), *_box_notes(runs), *evaluations[0][0].notes),
     )
 
 
@@ -141,17 +141,19 @@ def _seed_notes(sides: Sequence[Side]) -> list[str]:
     return notes
 
 
-def _told_boxes(runs: Sequence[Run]) -> list[str]:
-    """Note a model that did not look for people by itself."""
-    told = {run.name: run.params.get("model.boxes") for run in runs}
-    labels = [name for name, source in told.items() if source == "labels"]
-    others = [f"{name} looked by {source}" for name, source in told.items() if source not in (None, "labels")]
+def _box_notes(runs: Sequence[Run]) -> list[str]:
+    """Note a model that was given boxes of people."""
+    sources = {run.name: run.params.get("model.boxes") for run in runs}
+    labels = [name for name, source in sources.items() if source == "labels"]
+    others = [
+        f"{name} had its boxes from {source}" for name, source in sources.items() if source not in (None, "labels")
+    ]
     if labels:
-        others.append(f"{', '.join(labels)} looked at the labelled boxes, so that nobody could be missed")
+        others.append(f"{', '.join(labels)} had the labelled boxes, so that nobody could be missed")
     return others
 
 
 def _differing(params: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    names = sorted({name for own in params for name in own} - set(UNTOLD))
-    values = {name: [own.get(name) for own in params] for name in names}
+    names = sorted({name for each in params for name in each} - set(IMPLIED))
+    values = {name: [each.get(name) for each in params] for name in names}
     return {name: given for name, given in values.items() if any(value != given[0] for value in given)}

@@ -17,9 +17,11 @@ from rich.table import Table
 
 from fosbury.metrics.evaluation import UPRIGHT, Evaluation
 from fosbury.metrics.paired import Verdict
+from fosbury.report import html as html_page
+from fosbury.report.charts import bars
 from fosbury.report.compare import Comparison
-from fosbury.report.table import kind_rows, rendered
-from fosbury.report.verdict import VERDICT, sentence, verdict_cells
+from fosbury.report.table import kind_rows
+from fosbury.report.verdict import VERDICT, sentence, too_few, verdict_cells
 
 PARTS = {"by_phase": "phase", "by_tilt": "trunk tilt", "by_joint": "joint", "by_visibility": "visibility"}
 READ = (
@@ -42,22 +44,29 @@ SEVERAL_RUNS = (
 )
 WIDEST = 1000  # a table of text is as wide as it needs; a terminal breaks what is longer than itself
 MARKS = re.compile(r"([\\`*_\[\]()!<>@#|~])")
-STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem;color:#111;background:#fff}"
-    "table{display:block;overflow-x:auto;border-collapse:collapse;margin:.5rem 0 1.5rem}"
-    "td,th{border-bottom:1px solid #999;padding:.2rem .7rem;text-align:right;white-space:nowrap}"
-    "td:first-child,th:first-child{text-align:left}"
-)
 
 
 @dataclass(frozen=True)
 class Section:
-    """A title, sentences, and a table (which may be empty)."""
+    """A title, sentences, and a table (which may be empty).
+
+    Attributes
+    ----------
+    title : str
+    text, head : tuple of str
+    rows : tuple of tuple of str
+    chart : dict or None
+        What a page draws above the table, a Vega-Lite specification.
+    short : str
+        What the contents bar of a page calls it.
+    """
 
     title: str
     text: tuple[str, ...] = ()
     head: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+    chart: Mapping[str, Any] | None = None
+    short: str = ""
 
 
 def sections(comparison: Comparison) -> list[Section]:
@@ -69,26 +78,54 @@ def sections(comparison: Comparison) -> list[Section]:
     ]
     rows = [(name, *(_value(value) for value in values)) for name, values in comparison.params.items()]
     if rows:
-        found.append(Section("Parameters that differ", (), ("parameter", *runs), tuple(rows)))
+        found.append(Section("Parameters that differ", (), ("parameter", *runs), tuple(rows), short="Parameters"))
     else:
-        found.append(Section("Parameters that differ", ("none",)))
+        found.append(Section("Parameters that differ", ("none",), short="Parameters"))
     figures = tuple(chain.from_iterable(map(_side_figures, names, comparison.runs, comparison.evaluations)))
     head = ("", "arch mm", "upright mm", "all mm", "arch PCK@0.1", "arch missed", "arch swapped", "arch ECE", "OKS-AP")
     found.append(Section("Figures", (), head, figures))
     for name, verdicts in comparison.verdicts.items():
         for part, title in PARTS.items():
-            own = [verdict for verdict in verdicts if verdict.part == part]
+            shown = [verdict for verdict in verdicts if verdict.part == part]
             head = (title, "frames", "clips", _mean_of(comparison, first), _mean_of(comparison, name), *VERDICT)
-            if own:
-                found.append(Section(f"{name} against {first}, by {title}", (), head, tuple(map(_row, own))))
+            if shown:
+                heading = f"{name} against {first}, by {title}"
+                few = (f"{said[0].upper()}{said[1:]}.",) if (said := too_few(shown)) else ()
+                drawn = _chart(heading, title, f"{name} against {first}", shown)
+                found.append(
+                    Section(heading, few, head, tuple(map(_row, shown)), drawn, _short(comparison, name, f"By {title}"))
+                )
         found.append(_kinds(comparison, name))
         changed = comparison.changed_frames(name)
         rows = [(f.file_name, f.phase or "-", f"{a:.0f}", f"{b:.0f}", f"{b - a:+.0f}") for f, a, b in changed]
         if rows:
             columns = ("frame", "phase", _mean_of(comparison, first), _mean_of(comparison, name), "difference")
-            found.append(Section(f"Frames that changed most, {name} against {first}", (), columns, tuple(rows)))
-    several = any(len(own) > 1 for own in comparison.runs)
+            title, short = f"Frames that changed most, {name} against {first}", _short(comparison, name, "Frames")
+            found.append(Section(title, (), columns, tuple(rows), short=short))
+    several = any(len(side) > 1 for side in comparison.runs)
     return [*found, Section("How to read this", (READ, SEVERAL_RUNS if several else ONE_RUN))]
+
+
+def _chart(heading: str, title: str, sides: str, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Differences with their intervals."""
+    values = ("difference_mm", "difference_mm_low", "difference_mm_high")
+    rows = [
+        {title: verdict.name, "model": sides, "frames": verdict.frames}
+        | {
+            value: round(end, 2) if np.isfinite(end) else None
+            for value, end in zip(
+                values, (verdict.difference.mean, verdict.difference.low, verdict.difference.high), strict=True
+            )
+        }
+        for verdict in verdicts
+    ]
+    labels = (title, "difference, mm (below 0: better)")
+    return bars(rows, group=title, value=values[0], title=heading, labels=labels, levels={})
+
+
+def _short(comparison: Comparison, name: str, title: str) -> str:
+    """Name a section about one of the sides in the contents bar."""
+    return title if len(comparison.names) == 2 else f"{title}, {name}"
 
 
 def _mean_of(comparison: Comparison, name: str) -> str:
@@ -104,13 +141,14 @@ def _kinds(comparison: Comparison, name: str) -> Section:
     a, b = (_mean_kinds([run.kinds(rows) for run in side]) for side in sides)
     head = (where, f"{comparison.names[0]}, share", "mm", f"{name}, share", "mm")
     title = f"Kinds of mistakes, {name} against {comparison.names[0]}"
-    return Section(title, (), head, tuple(kind_rows((a, b))))
+    return Section(title, (), head, tuple(kind_rows((a, b))), short=_short(comparison, name, "Mistakes"))
 
 
 def _mean_kinds(kinds: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
     """Shares and costs of each kind of mistake, averaged over runs."""
     return {
-        kind: {part: float(np.mean([own[kind][part] for own in kinds])) for part in kinds[0][kind]} for kind in kinds[0]
+        kind: {part: float(np.mean([each[kind][part] for each in kinds])) for part in kinds[0][kind]}
+        for kind in kinds[0]
     }
 
 
@@ -126,7 +164,7 @@ def _headlines(comparison: Comparison) -> list[str]:
 
 def _side_figures(name: str, runs: Sequence[str], evaluations: Sequence[Evaluation]) -> list[tuple[str, ...]]:
     """Make a row for each run of a side and, of several, one of their means with, in round brackets, their range."""
-    rows = [_figures(run, own) for run, own in zip(runs, evaluations, strict=True)]
+    rows = [_figures(run, each) for run, each in zip(runs, evaluations, strict=True)]
     if len(rows) > 1:
         columns = zip(*([value for value, _, _ in cells] for cells in map(_cells, evaluations)), strict=True)
         digits = [digits for _, _, digits in _cells(evaluations[0])]
@@ -146,7 +184,7 @@ def _cells(evaluation: Evaluation) -> list[tuple[float, Sequence[float] | None, 
     figures = [evaluation.group_metrics(mask) for mask in masks]
     others = (evaluation.reliability(arch)["ece"], evaluation.oks_ap)
     return [
-        *((own.error_mm, end["error_mm"], 1) for own, end in zip(figures, ends, strict=True)),
+        *((group.error_mm, end["error_mm"], 1) for group, end in zip(figures, ends, strict=True)),
         (figures[0].pck10, ends[0]["pck"]["0.1"], 3),
         (figures[0].missed, ends[0]["missed"], 3),
         (figures[0].swapped, ends[0]["swapped"], 3),
@@ -201,6 +239,7 @@ def markdown(comparison: Comparison) -> str:
         lines += [f"{'#' * (2 if place == 0 else 3)} {_escaped(section.title)}", ""]
         lines += [f"- {_escaped(line)}" if len(section.text) > 1 else _escaped(line) for line in section.text]
         if section.head:
+            lines += [""] if section.text else []
             lines += [_bar(section.head), _bar(("---", *["---:"] * (len(section.head) - 1))), *map(_bar, section.rows)]
         lines.append("")
     return "\n".join(lines)
@@ -217,7 +256,13 @@ def _escaped(text: str) -> str:
 
 def page(comparison: Comparison) -> str:
     """Return the comparison as one HTML page that needs nothing else."""
-    head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><style>{STYLE}</style>"
-    title = html.escape(" against ".join(comparison.names[::-1]))
-    body = rendered(markdown(comparison))
-    return f"<!doctype html><html lang=en><head>{head}<title>{title}</title></head><body>{body}</body></html>\n"
+    opening, *rest = sections(comparison)
+    lead = "".join(f"<p>{html.escape(line)}</p>" for line in opening.text)
+    parts = [html_page.Section(section.title, _content(section), section.short) for section in rest]
+    return html_page.document(" against ".join(comparison.names[::-1]), lead, parts)
+
+
+def _content(section: Section) -> str:
+    text = "".join(f"<p>{html.escape(line)}</p>" for line in section.text)
+    shown = html_page.table(section.head, section.rows, "arch") if section.head else ""
+    return text + (html_page.chart(section.chart, shown) if section.chart else shown)

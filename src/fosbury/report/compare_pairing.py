@@ -61,13 +61,13 @@ def _shared(runs: Sequence[Run], common: bool) -> set[str]:
     """Names of the frames that all runs have and label alike."""
     first, *others = [{frame.file_name: frame for frame in run.test.frames} for run in runs]
     shared = set(first)
-    for run, own in zip(runs[1:], others, strict=True):
-        both = first.keys() & own.keys()
-        unlike = {name: _unlike(first[name], own[name]) for name in both}
+    for run, frames in zip(runs[1:], others, strict=True):
+        both = first.keys() & frames.keys()
+        unlike = {name: _unlike(first[name], frames[name]) for name in both}
         alike = {name for name, parts in unlike.items() if not parts}
-        if not common and len(alike) < max(len(first), len(own)):
-            if len(both) < max(len(first), len(own)):
-                problem = f"was tested on other frames ({len(first)} and {len(own)}, {len(both)} of them common)"
+        if not common and len(alike) < max(len(first), len(frames)):
+            if len(both) < max(len(first), len(frames)):
+                problem = f"was tested on other frames ({len(first)} and {len(frames)}, {len(both)} of them common)"
             else:
                 parts = sorted({part for found in unlike.values() for part in found})
                 problem = f"was tested on other labels ({', '.join(parts)} of {len(both) - len(alike)} frames differ)"

@@ -122,7 +122,7 @@ def load_side(asked: str, repository: Path = Path()) -> Side:
 
 
 def _same_predictions(a: Predictions, b: Predictions) -> bool:
-    ((first,), (second,)) = (own.models.values() for own in (a, b))
+    ((first,), (second,)) = (side.models.values() for side in (a, b))
     return (
         a.files == b.files
         and [len(poses) for poses in first] == [len(poses) for poses in second]
@@ -176,11 +176,11 @@ def load_run(asked: str, repository: Path = Path()) -> Run:
     belongs &= predictions.files == tuple(frame.file_name for frame in test.frames)
     if not belongs or model not in predictions.models:
         raise BadInput(f"{path} of {revision}", "does not belong to its labels", "run 'dvc repro' there again")
-    own = replace(predictions, models={model: predictions.models[model]})
+    of_model = replace(predictions, models={model: predictions.models[model]})
     training = training_of(
         revision, tuned=model != BASELINE, read=lambda path, at: _read(path, at, repository), repository=repository
     )
-    return Run(asked, params, test, own, training)
+    return Run(asked, params, test, of_model, training)
 
 
 def _check_settings(params: Mapping[str, Any], where: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +15,11 @@ from dvc.scm import SCMError
 
 from fosbury.errors import BadInput
 from fosbury.report.charts import lines
+from fosbury.report.html import Section, chart, document, table
 
 FRAMES, DRAW = "split.train_frames", "split.draw"
 SAME = ("model.name", "train.epochs", "train.lr0", "data.name", "seed", "split.seed")
-UNDONE = ("Queued", "Running", "Failed")  # such experiments show the figures of the commit that they start from
+UNDONE = ("Queued", "Running", "Failed")  # such experiments show the metrics of the commit that they start from
 ERROR, BEFORE, EVERY = "arch_error_mm", "arch_error_mm_baseline", "test_frames"
 
 
@@ -77,7 +77,7 @@ def learning_points(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Point], flo
     if len(before) > 1 or len(settings) > 1:
         hint = "remove what does not belong (`dvc exp remove`)"
         raise BadInput("experiments", "differ in model, recipe, data or test frames, too", hint)
-    points = [Point(frames, tuple(sorted(own.values()))) for frames, own in sorted(errors.items())]
+    points = [Point(frames, tuple(sorted(draws.values()))) for frames, draws in sorted(errors.items())]
     return points, before.pop()[0]
 
 
@@ -111,22 +111,27 @@ def experiments(repository: Path = Path()) -> list[dict[str, Any]]:
 
 def efficiency_page(points: Sequence[Point], before: float) -> str:
     """Return the curve as one HTML page."""
-    frames = [point.frames for point in points]
-    around = [point.errors[-1] for point in points] + [point.errors[0] for point in points[::-1]]
-    series = {
-        "mean of the draws": (frames, [point.mean for point in points]),
-        "worst and best draw": ([*frames, *frames[::-1]], around),
-        "before fine-tuning": ([frames[0], frames[-1]], [before, before]),
-    }
-    chart = lines("Arch error by the number of labelled frames", series, "labelled frames", "mm")
-    rows = "".join(
-        f"<tr><td>{point.frames}</td><td>{len(point.errors)}</td><td>{point.mean:.1f}</td>"
-        f"<td>{point.errors[0]:.1f} to {point.errors[-1]:.1f}</td></tr>"
+    rows = [
+        {
+            "model": "mean of the draws, worst to best draw",
+            "frames": point.frames,
+            "error_mm": round(point.mean, 2),
+            "error_mm_low": point.errors[0],
+            "error_mm_high": point.errors[-1],
+        }
         for point in points
+    ]
+    drawn = lines(
+        rows,
+        across="frames",
+        value="error_mm",
+        title="Arch error by the number of labelled frames",
+        labels=("labelled frames", "mean joint error in the arch, mm-equivalents"),
+        levels={f"before fine-tuning, {before:.0f} mm": before},
     )
-    title = html.escape("How many labelled frames are enough?")
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
-        f"<body><h1>{title}</h1>{chart}<table><tr><th>frames</th><th>draws</th><th>mean mm</th><th>range</th></tr>"
-        f"{rows}</table></body></html>\n"
-    )
+    cells = [
+        (point.frames, len(point.errors), f"{point.mean:.1f}", f"{point.errors[0]:.1f} to {point.errors[-1]:.1f}")
+        for point in points
+    ]
+    curve = chart(drawn, table(("frames", "draws", "mean mm", "range"), cells))
+    return document("How many labelled frames are enough?", "", [Section("Learning curve over frames", curve)])

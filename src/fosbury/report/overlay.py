@@ -1,6 +1,6 @@
 """Draw poses on pictures.
 
-Left is blue and solid, right is orange and dashed, the midline is white; blue and orange are told apart with
+Left is blue and solid, right is orange and dashed, the midline is white; blue and orange look different to
 every colour vision (Okabe and Ito, *Color Universal Design*), and the dashes also in grey.
 """
 

@@ -7,6 +7,7 @@ import csv
 import hashlib
 import html
 import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -16,43 +17,54 @@ from typing import Any
 from PIL import Image
 
 from fosbury.metrics.evaluation import EVERY, Evaluation
-from fosbury.metrics.paired import verdicts
+from fosbury.metrics.paired import Verdict, verdicts
 from fosbury.pose import Dataset, Pose
-from fosbury.report.charts import bars, lines
-from fosbury.report.montage import cells, choose_frames
-from fosbury.report.table import kind_rows, markdown_table, rendered
-from fosbury.report.verdict import VERDICT, sentence, verdict_cells
+from fosbury.report.charts import NAMES, bars, lines
+from fosbury.report.html import Section, chart, document, markdown, table
+from fosbury.report.montage import cells
+from fosbury.report.shots import group_errors, select_frames
+from fosbury.report.table import kind_rows, phase_rows
+from fosbury.report.verdict import VERDICT, sentence, too_few, verdict_cells
 
-WORST, TYPICAL = 9, 6  # frames in the slider
-QUALITY = 78
+QUALITY = 75
 PACKAGES = ("dvc", "numpy", "onnxruntime", "coremltools", "opencv-python-headless", "torch", "ultralytics", "mmpose")
+TITLE = "Joint error in the arch, before and after fine-tuning"
 PARTS = {
-    "by_phase": "phase",
-    "by_joint": "joint",
-    "by_tilt": "trunk tilt in degrees",
-    "by_visibility": "visibility of the joint",
+    "by_phase": ("phase", "phase"),
+    "by_joint": ("joint", "joint"),
+    "by_tilt": ("tilt", "trunk tilt in degrees"),
+    "by_visibility": ("visibility", "visibility of the joint"),
 }
-NAMES = {"baseline": "before", "finetuned": "after", "onnx": "ONNX", "coreml": "CoreML"}
+"""Part -> the column that names its groups, and what it is called."""
+ERROR = "mean joint error, mm-equivalents"
+HELP = (
+    "Click a bar to see its frames. Shift and the wheel, or Shift and dragging, zoom; a double click shows all again."
+)
+HELP_LINES = "Shift and the wheel, or Shift and dragging, zoom; a double click shows all again."
 
 STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:0 auto;padding:1rem;color:#111;background:#fff}
-h1{margin:.2em 0}h2{margin:2rem 0 .3rem;border-top:2px solid #111;padding-top:.5rem}
-p.lead{font-size:1.3rem}section>div{overflow-x:auto}
-table{border-collapse:collapse;margin:.5rem 0;font-size:.9rem}
-td,th{border-bottom:1px solid #999;padding:.15rem .6rem;text-align:right;white-space:nowrap}
-td:first-child,th:first-child{text-align:left}
-img.chart{width:100%;max-width:46rem;height:auto;display:block;margin:.7rem 0}
-figure{margin:.5rem 0}figure img{max-width:100%;height:auto;display:block;border:1px solid #111}
 .shots{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.4rem}
-.shots figcaption{font-size:.85rem}input[type=range]{width:100%;height:2rem}
-input:focus-visible,a:focus-visible{outline:3px solid #1f4e8c}
-@media print{input{display:none}[hidden]{display:block!important}}
+.shots figure{margin:0}.shots figcaption{font-size:.85rem;font-weight:normal}
+.shots img{max-width:100%;height:auto;display:block;border:1px solid #111}
+.choose{display:grid;grid-template-columns:auto 1fr;gap:.3rem 1rem;align-items:center;max-width:40rem}
+.choose[hidden]{display:none}input[type=range]{width:100%;height:2rem;margin:0}select{font:inherit;max-width:100%}
 """
 SCRIPT = """
-const shots=[...document.querySelectorAll('[data-shot]')],slider=document.getElementById('slider');
-function show(){shots.forEach((each,place)=>{each.hidden=place!==+slider.value});
-slider.setAttribute('aria-valuetext',shots[+slider.value].dataset.shot)}
-if(slider){slider.hidden=false;slider.addEventListener('input',show);show()}
+const shots=[...document.querySelectorAll('[data-shot]')],slider=document.getElementById('slider'),
+group=document.getElementById('group');
+if(slider){
+const groups=JSON.parse(document.getElementById('groups').textContent),said=document.getElementById('said');
+const show=()=>{
+const chosen=groups.frames[group.value],[place,...errors]=chosen[+slider.value];
+shots.forEach((shot,number)=>{shot.hidden=number!==place});
+said.textContent=group.selectedOptions[0].textContent+', frame '+(+slider.value+1)+' of '+chosen.length+
+', the worst first: '+groups.models.map((model,number)=>model+' '+Math.round(errors[number])+' mm').join(', ');
+slider.setAttribute('aria-valuetext',said.textContent+'; '+shots[place].dataset.shot)};
+const choose=()=>{slider.max=groups.frames[group.value].length-1;slider.value=0;show()};
+slider.addEventListener('input',show);group.addEventListener('change',choose);
+document.addEventListener('group',event=>{if(!(event.detail in groups.frames))return;
+group.value=event.detail;choose();document.getElementById('frames').scrollIntoView();slider.focus({preventScroll:true})});
+document.getElementById('choose').hidden=false;choose()}
 """
 
 
@@ -71,7 +83,7 @@ class Run:
     data : str
         What the data set consists of, Markdown.
     files : dict of str to Path
-        Files and folders whose hash the page tells.
+        Files and folders whose hash the page gives.
     notes : tuple of str
         What was said when the models were measured.
     label_noise_mm : float or None
@@ -110,92 +122,120 @@ def page(run: Run, root: Path) -> str:
     BadInput
         If a picture cannot be read.
     """
-    figures = {name: own.to_json() for name, own in run.evaluations.items()}
+    figures = {name: evaluation.to_json() for name, evaluation in run.evaluations.items()}
     both = {name: figures[name] for name in ("baseline", "finetuned")}
     found = verdicts([run.evaluations["baseline"]], [run.evaluations["finetuned"]])
-    arch = next((each for each in found if each.name == "arch"), found[0])
-    notes = dict.fromkeys([*run.notes, *(note for own in run.evaluations.values() for note in own.notes)])
-    parts = [
-        "<h1>Joint error in the arch, before and after fine-tuning</h1>",
+    arch = next((verdict for verdict in found if verdict.name == "arch"), found[0])
+    notes = dict.fromkeys([*run.notes, *(note for each in run.evaluations.values() for note in each.notes)])
+    said = (
         f'<p class="lead">{html.escape(_lead(figures, arch.name))}</p>',
         _unaided(figures, arch.name),
-        f"<p>{html.escape(sentence(arch, 'before', 'after').capitalize())}.</p>",
-        f"<p>{html.escape(run.seeds)}.</p>" if run.seeds else "",
-        _section("By phase", rendered(markdown_table(figures)) + _list(notes)),
-        _section("Look", _slider(run, root)),
-        _section("Where the error is", "".join(_bars(part, both, run.label_noise_mm) for part in PARTS)),
-        _section("Told from chance?", _verdict_table(found)),
-        _section("Kinds of mistakes", _kinds(figures, "arch" if "arch" in figures["finetuned"]["kinds"] else "all")),
-        _section("Angles", _angles(both)),
-        _section("Does the confidence mean anything?", _calibration(figures)),
-        _section("Learning curve", _learning(run.curve, run.label_noise_mm)),
-        _section("Data", rendered(run.data.replace("# Data set", "", 1))),
-        _section("Made with", _made(run.files)),
-    ]
-    head = (
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Joint error in the arch</title><style>{STYLE}</style>"
+        _paragraph(sentence(arch, "before", "after")),
+        _paragraph(run.seeds or ""),
     )
-    body = "".join(parts)
-    return (
-        f'<!doctype html><html lang="en"><head>{head}</head><body><main>{body}</main>'
-        f"<script>{SCRIPT}</script></body></html>\n"
+    charts = "".join(_bars(part, both, run.label_noise_mm) for part in PARTS)
+    kinds = _kinds(figures, "arch" if "arch" in figures["finetuned"]["kinds"] else EVERY)
+    sections = (
+        Section("By phase", _phases(figures) + "".join(_paragraph(f"Note: {note}") for note in notes), "Phases"),
+        Section("Where the error is", charts, "Charts"),
+        Section("Frames", _frames(run, root)),
+        Section("Significant?", _verdict_tables(found)),
+        Section("Kinds of mistakes", kinds, "Mistakes"),
+        Section("Angles", _angles(both)),
+        Section("Does the confidence mean anything?", _calibration(figures), "Confidence"),
+        Section("Learning curve", _learning(run.curve, run.label_noise_mm)),
+        Section("Data", markdown(run.data.replace("# Data set", "", 1))),
+        Section("Made with", _made(run.files)),
     )
+    return document(TITLE, "".join(said), sections, style=STYLE, script=SCRIPT)
 
 
 def _lead(figures: Mapping[str, Mapping[str, Any]], phase: str) -> str:
     said = []
-    for name, own in figures.items():
-        part = own["by_phase"].get(phase, own)
-        ends = part["ci"]["error_mm"]
-        said.append(
-            f"{NAMES.get(name, name)} {part['error_mm']:.0f} mm" + (f" [{ends[0]:.0f}, {ends[1]:.0f}]" if ends else "")
-        )
+    for name, figure in figures.items():
+        part = figure["by_phase"].get(phase, figure)
+        interval = part["ci"]["error_mm"]
+        behind = f" [{interval[0]:.0f}, {interval[1]:.0f}]" if interval else ""
+        said.append(f"{_named(name)} {part['error_mm']:.0f} mm{behind}")
     return f"{phase if phase != 'all' else 'all frames'}: " + "; ".join(said)
 
 
 def _unaided(figures: Mapping[str, Mapping[str, Any]], phase: str) -> str:
-    parts = {name: own["by_phase"].get(phase, own)["error_mm_unaided"] for name, own in figures.items()}
-    said = "; ".join(f"{NAMES.get(name, name)} {error:.0f} mm" for name, error in parts.items() if error is not None)
+    parts = {name: each["by_phase"].get(phase, each)["error_mm_unaided"] for name, each in figures.items()}
+    said = "; ".join(f"{_named(name)} {error:.0f} mm" for name, error in parts.items() if error is not None)
     if not said:
         return ""
     what = "The labelled box chose the athlete among the people found. Unaided, with the best-scored person kept"
-    return f"<p>{html.escape(f'{what}: {said}')}.</p>"
+    return _paragraph(f"{what}: {said}")
 
 
-def _section(title: str, content: str) -> str:
-    return f"<section><h2>{html.escape(title)}</h2><div>{content}</div></section>"
+def _named(model: str) -> str:
+    return NAMES.get(model, model)
 
 
-def _list(lines_: Sequence[str] | Mapping[str, None]) -> str:
-    return "".join(f"<p>Note: {html.escape(line)}</p>" for line in lines_)
+def _paragraph(text: str) -> str:
+    return f"<p>{html.escape(text[0].upper() + text[1:])}.</p>" if text else ""
 
 
-def _slider(run: Run, root: Path) -> str:
-    choices = choose_frames(run.test, run.evaluations["finetuned"], typical=TYPICAL, worst=WORST)
-    choices = sorted(choices, key=lambda choice: choice.kind == "typical")
-    if not choices:
+def _phases(figures: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the table by phase, in two: errors, then the rest."""
+    head, rows = phase_rows({_named(name): each for name, each in figures.items()})
+    errors = [column for column, name in enumerate(head) if column < 2 or name.endswith(" mm")]
+    others = [column for column, name in enumerate(head) if column == 0 or column not in errors]
+    tables = [
+        table([head[column] for column in columns], [[row[column] for column in columns] for row in shown], "arch")
+        for columns, shown in ((errors, rows), (others, [row for row in rows if "unaided" not in row[0]]))
+    ]
+    return (
+        "<p>Mean error in mm-equivalents; in square brackets the 95 % interval over clips, in round ones the change "
+        f"against before.</p>{tables[0]}<p>Share of joints within a tenth of the trunk's length (PCK@0.1), and share "
+        f"of athletes missed.</p>{tables[1]}"
+    )
+
+
+def _frames(run: Run, root: Path) -> str:
+    """Pictures of chosen frames, and what chooses among them: a group of joints, then one of its frames."""
+    chosen = select_frames(run.test, run.evaluations["finetuned"])
+    if not chosen:
         return "<p>No frame to show.</p>"
-    errors = {name: dict(zip(*own.frame_errors(), strict=True)) for name, own in run.evaluations.items()}
+    errors = {name: dict(zip(*each.frame_errors(), strict=True)) for name, each in run.evaluations.items()}
     shots = []
-    for choice in choices:
-        frame = run.test.frames[choice.frame]
-        drawn = cells(run.test, root, choice.frame, [own[choice.frame] for own in run.poses.values()])
-        captions = ["labelled"]
-        captions += [f"{NAMES.get(name, name)}: {errors[name][choice.frame]:.0f} mm" for name in run.poses]
-        figures = "".join(
-            f'<figure><img src="{_picture(cell)}" alt="{html.escape(caption)}"><figcaption>{html.escape(caption)}'
-            "</figcaption></figure>"
+    for index, why in chosen.items():
+        frame = run.test.frames[index]
+        drawn = cells(run.test, root, index, [poses[index] for poses in run.poses.values()])
+        captions = ["labelled", *(f"{_named(name)}: {errors[name][index]:.0f} mm" for name in run.poses)]
+        pictures = "".join(
+            f'<figure><img src="{_picture(cell)}" alt="{html.escape(caption)}" width="{cell.shape[1]}" '
+            f'height="{cell.shape[0]}"><figcaption>{html.escape(caption)}</figcaption></figure>'
             for cell, caption in zip(drawn, captions, strict=True)
         )
-        title = html.escape(f"{choice.kind}: {frame.file_name}")
-        shots.append(f'<div data-shot="{title}"><p>{title}</p><div class="shots">{figures}</div></div>')
-    slider = (
-        f'<label>Frames, the worst first<input id="slider" type="range" min="0" max="{len(shots) - 1}" value="0" '
-        "hidden></label>"
+        title = html.escape(f"{frame.phase or 'no phase'}, {why}: {frame.file_name}")
+        shots.append(f'<div data-shot="{title}"><p>{title}</p><div class="shots">{pictures}</div></div>')
+    return (
+        _chooser(group_errors(run.evaluations, list(chosen)), [_named(name) for name in run.evaluations])
+        + "".join(shots)
+        + "<p>Left: blue, solid. Right: orange, dashed. Ring: label; white line: error.</p>"
     )
-    legend = "<p>Left: blue, solid. Right: orange, dashed. Ring: label; white line: error.</p>"
-    return slider + "".join(shots) + legend
+
+
+def _chooser(groups: Mapping[str, Sequence[Sequence[float]]], models: Sequence[str]) -> str:
+    start = "by_phase/arch" if "by_phase/arch" in groups else next(iter(groups))
+    options = ""
+    for part, (_, what) in PARTS.items():
+        names = [key for key in groups if key.startswith(f"{part}/") and groups[key]]
+        entries = "".join(
+            f'<option value="{html.escape(key)}"{" selected" if key == start else ""}>'
+            f"{html.escape(key.partition('/')[2].replace('_', ' '))}</option>"
+            for key in names
+        )
+        options += f'<optgroup label="{html.escape(what)}">{entries}</optgroup>'
+    data = json.dumps({"models": models, "frames": groups}, separators=(",", ":")).replace("<", "\\u003c")
+    return (
+        f'<script type="application/json" id="groups">{data}</script><div class="choose" id="choose" hidden>'
+        f'<label for="group">Frames of</label><select id="group">{options}</select>'
+        '<label for="slider">Frame</label><input id="slider" type="range" min="0" value="0"></div>'
+        '<p id="said" aria-live="polite"></p>'
+    )
 
 
 def _picture(cell: Any) -> str:
@@ -204,62 +244,80 @@ def _picture(cell: Any) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _bars(part: str, figures: Mapping[str, Mapping[str, Any]], floor: float | None) -> str:
-    groups = list(dict.fromkeys(group for own in figures.values() for group in own[part]))
-    series = {
-        NAMES[name]: [own[part][group]["error_mm"] if group in own[part] else None for group in groups]
-        for name, own in figures.items()
-    }
-    ends = {
-        NAMES[name]: [own[part][group]["ci"]["error_mm"] if group in own[part] else None for group in groups]
-        for name, own in figures.items()
-    }
-    return bars(f"Joint error by {PARTS[part]}", groups, series, ends, floor if part == "by_phase" else None)
+def _bars(part: str, figures: Mapping[str, Mapping[str, Any]], noise: float | None) -> str:
+    column, what = PARTS[part]
+    groups = list(dict.fromkeys(group for each in figures.values() for group in each[part]))
+    rows, cells_ = [], {group: [group.replace("_", " ")] for group in groups}
+    for model, each in figures.items():
+        for group in groups:
+            figure = each[part].get(group)
+            if figure is None:
+                cells_[group].append("-")
+                continue
+            low, high = figure["ci"]["error_mm"] or (None, None)
+            row = {column: group, "model": model, "frames": figure["frames"], "error_mm": figure["error_mm"]}
+            rows.append(row | {"error_mm_low": low, "error_mm_high": high})
+            interval = "" if low is None else f" [{low:.0f}, {high:.0f}]"
+            cells_[group].append(f"{figure['error_mm']:.1f}{interval}")
+    title, labels = f"Joint error by {what}", (what, ERROR)
+    levels = {f"label noise, {noise:.0f} mm": noise} if noise is not None and part == "by_phase" else {}
+    drawn = bars(rows, group=column, value="error_mm", title=title, labels=labels, levels=levels)
+    alternative = table((what, *(f"{_named(model)}, mm" for model in figures)), list(cells_.values()))
+    return chart(drawn, alternative, part=part, column=column, help=HELP)
 
 
-def _verdict_table(found: Sequence[Any]) -> str:
-    rows = []
-    for each in found:
-        if each.part not in ("all", "by_phase", "by_joint") or each.units < 2:
+def _verdict_tables(found: Sequence[Verdict]) -> str:
+    """Return a table for each part, and in words where it has too few clips for any row to be significant."""
+    text = ""
+    for part, what in (("all", ""), ("by_phase", "phase"), ("by_joint", "joint")):
+        shown = [verdict for verdict in found if verdict.part == part and verdict.units > 1]
+        if not shown:
             continue
-        rows.append((each.name, each.frames, *verdict_cells(each)))
-    return _table(("", "frames", *VERDICT), rows) if rows else "<p>One clip says nothing of another.</p>"
+        rows = [(verdict.name.replace("_", " "), verdict.frames, *verdict_cells(verdict)) for verdict in shown]
+        text += table((what or "all frames", "frames", *VERDICT), rows, "arch")
+        text += _paragraph(too_few(shown))
+    if not text:
+        return "<p>One clip says nothing of another.</p>"
+    return text + (
+        "<p>After against before. A difference is significant where its interval leaves 0 out and p, corrected for "
+        "the number of rows of its table (Holm), is below 0.05. <q>No, after correction</q>: the interval, which is "
+        "of its row alone, leaves 0 out, but the corrected p does not. P(better): level of the one-sided interval "
+        "that ends at 0.</p>"
+    )
 
 
 def _kinds(figures: Mapping[str, Mapping[str, Any]], phase: str) -> str:
-    head = (f"in {phase}", *(f"{NAMES.get(name, name)}{what}" for name in figures for what in (", share", ", mm")))
-    rows = kind_rows([own["kinds"][phase] for own in figures.values()])
-    return _table(head, rows) + "<p>mm: the part of the mean error that this kind makes.</p>"
+    head = (f"in {phase}", *(f"{_named(name)}{what}" for name in figures for what in (", share", ", mm")))
+    rows = kind_rows([each["kinds"][phase] for each in figures.values()])
+    return table(head, rows) + "<p>mm: the part of the mean error that this kind makes.</p>"
 
 
 def _angles(figures: Mapping[str, Mapping[str, Any]]) -> str:
     """Errors of the angles in the arch (or anywhere, without one), of poses that were found; jitter in all frames."""
-    own = {name: each["angles"].get("arch", each["angles"][EVERY]) for name, each in figures.items()}
+    angles = {name: each["angles"].get("arch", each["angles"][EVERY]) for name, each in figures.items()}
     rows = []
-    for angle in dict.fromkeys(angle for each in own.values() for angle in each):
+    for angle in dict.fromkeys(angle for each in angles.values() for angle in each):
         length = angle == "arch_depth"
-        values = [each.get(angle) for each in own.values()]
+        values = [each.get(angle) for each in angles.values()]
         texts = [f"{value['error']:.{2 if length else 1}f} ({value['poses']})" if value else "-" for value in values]
         rows.append((f"{angle.replace('_', ' ')}, {'line lengths' if length else 'degrees'}", *texts))
     said = [
-        f"{NAMES[name]} {each['jitter']['predicted']:.1f} (labels {each['jitter']['labelled']:.1f})"
+        f"{_named(name)} {each['jitter']['predicted']:.1f} (labels {each['jitter']['labelled']:.1f})"
         for name, each in figures.items()
         if each["jitter"]
     ]
-    jitter = (
-        f"<p>Jitter, median acceleration in mm per frame squared: {html.escape('; '.join(said))}.</p>" if said else ""
-    )
-    table = _table(("mean error (poses found)", *(NAMES[name] for name in figures)), rows)
-    return table + jitter + _takeoff(figures)
+    jitter = f"Jitter, median acceleration in mm per frame squared: {'; '.join(said)}" if said else ""
+    head = ("mean error (poses found)", *(_named(name) for name in figures))
+    return table(head, rows) + _paragraph(jitter) + _takeoff(figures)
 
 
 def _takeoff(figures: Mapping[str, Mapping[str, Any]]) -> str:
     """How near the frame is in which the joints say that the ground was left."""
-    own = {NAMES[name]: each["takeoff"] for name, each in figures.items() if each["takeoff"]}
-    if not own:
+    takeoffs = {_named(name): each["takeoff"] for name, each in figures.items() if each["takeoff"]}
+    if not takeoffs:
         return ""
-    one = next(iter(own.values()))
-    shares = [f"{name} {each['predicted_within']:.0%}" for name, each in own.items()]
+    one = next(iter(takeoffs.values()))
+    shares = [f"{name} {each['predicted_within']:.0%}" for name, each in takeoffs.items()]
     said = f"{', '.join(shares)} of {one['clips']} clips (by the labelled joints {one['labelled_within']:.0%})"
     return (
         "<p>Frame of take-off, by shoulders highest above the lower ankle: the last of the phase, or a neighbour of it "
@@ -269,30 +327,41 @@ def _takeoff(figures: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _calibration(figures: Mapping[str, Mapping[str, Any]]) -> str:
     """Before, after, and after with the temperature that the exported files carry."""
-    series, said = {}, []
-    for name, own in figures.items():
+    rows, said, where = [], [], EVERY
+    for name, each in figures.items():
         if name == "coreml":  # of 8 bits, which is another difference
             continue
-        where = "arch" if "arch" in own["calibration"] else EVERY
-        calibration = own["calibration"][where]
-        bins = [each for each in calibration["bins"] if each["joints"]]
-        series[NAMES[name]] = [each["confidence"] for each in bins], [each["right"] for each in bins]
+        where = "arch" if "arch" in each["calibration"] else EVERY
+        calibration = each["calibration"][where]
+        rows += [
+            {"model": name, **{key: bin_[key] for key in ("confidence", "right", "joints")}}
+            for bin_ in calibration["bins"]
+            if bin_["joints"]
+        ]
         if calibration["ece"] is not None:
-            said.append(f"{NAMES[name]} {calibration['ece']:.3f}")
-    series["as it should be"] = [0.0, 1.0], [0.0, 1.0]
-    chart = lines("Share of joints that are right, by confidence", series, "confidence", "right")
-    return (
-        chart
-        + f"<p>Expected calibration error, {where}: {html.escape('; '.join(said))}. Right: similarity 0.5 or more. "
+            said.append(f"{_named(name)} {calibration['ece']:.3f}")
+    ideal = [{"model": "as it should be", "confidence": end, "right": end} for end in (0.0, 1.0)]
+    title = f"Share of joints that are right, by confidence ({where if where != EVERY else 'all frames'})"
+    labels = ("confidence", "share that is right")
+    drawn = lines([*rows, *ideal], across="confidence", value="right", title=title, labels=labels, levels={})
+    cells_ = [
+        (_named(row["model"]), f"{row['confidence']:.3f}", f"{row['right']:.3f}", str(row["joints"])) for row in rows
+    ]
+    return chart(drawn, table(("model", *labels, "joints"), cells_), help=HELP_LINES) + (
+        f"<p>Expected calibration error, {where}: {html.escape('; '.join(said))}. Right: similarity 0.5 or more. "
         "The exported file's is as the temperature has it that it carries, fitted on the validation frames.</p>"
     )
 
 
-def _learning(curve: str, floor: float | None) -> str:
-    rows = list(csv.DictReader(io.StringIO(curve)))
-    points = [float(row["epoch"]) for row in rows], [float(row["val_error_mm"]) for row in rows]
-    title = "Error on the validation frames that choose the checkpoint"
-    return lines(title, {"validation": points}, "epoch", "mm", floor)
+def _learning(curve: str, noise: float | None) -> str:
+    columns = ("epoch", "val_error_mm")
+    read = csv.DictReader(io.StringIO(curve))
+    rows = [{"model": "validation", **{column: float(row[column]) for column in columns}} for row in read]
+    title, labels = "Error on the validation frames that choose the checkpoint", ("epoch", ERROR)
+    levels = {f"label noise, {noise:.0f} mm": noise} if noise is not None else {}
+    drawn = lines(rows, across="epoch", value="val_error_mm", title=title, labels=labels, levels=levels)
+    cells_ = [(f"{row['epoch']:.0f}", f"{row['val_error_mm']:.1f}") for row in rows]
+    return chart(drawn, table(("epoch", "validation error, mm"), cells_), help=HELP_LINES)
 
 
 def _made(files: Mapping[str, Path]) -> str:
@@ -303,7 +372,7 @@ def _made(files: Mapping[str, Path]) -> str:
             packages.append((name, version(name)))
         except PackageNotFoundError:
             continue
-    return _table(("file", "SHA-256"), rows) + _table(("package", "version"), packages)
+    return table(("file", "SHA-256"), rows) + table(("package", "version"), packages)
 
 
 def digest(path: Path) -> str:
@@ -315,10 +384,3 @@ def digest(path: Path) -> str:
         if file.is_file():
             total.update(file.relative_to(path).as_posix().encode() + b"\0" + file.read_bytes())
     return total.hexdigest()
-
-
-def _table(head: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
-    def line(tag: str, row: Sequence[object]) -> str:
-        return f"<tr>{''.join(f'<{tag}>{html.escape(str(cell))}</{tag}>' for cell in row)}</tr>"
-
-    return f"<table><thead>{line('th', head)}</thead><tbody>{''.join(line('td', row) for row in rows)}</tbody></table>"

@@ -11,7 +11,6 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from markdown_it import MarkdownIt
 from rich import box
 from rich.table import Table
 
@@ -127,16 +126,6 @@ def kind_rows(kinds: Sequence[Mapping[str, Mapping[str, float]]]) -> list[tuple[
         )
         for kind in kinds[0]
     ]
-
-
-def rendered(markdown: str) -> str:
-    """HTML of Markdown with tables; HTML, pictures and links in it stay text."""
-    return (
-        MarkdownIt("commonmark", {"html": False})
-        .enable("table")
-        .disable(["image", "link", "autolink"])
-        .render(markdown)
-    )
 
 
 def agreement_table(joints: Sequence[JointAgreement]) -> Table:
