@@ -28,7 +28,6 @@ from fosbury.report.verdict import VERDICT, sentence, too_few, verdict_cells
 
 QUALITY = 75
 PACKAGES = ("dvc", "numpy", "onnxruntime", "coremltools", "opencv-python-headless", "torch", "ultralytics", "mmpose")
-TITLE = "Joint error in the arch, before and after fine-tuning"
 PARTS = {
     "by_phase": ("phase", "phase"),
     "by_joint": ("joint", "joint"),
@@ -125,29 +124,32 @@ def page(run: Run, root: Path) -> str:
     figures = {name: evaluation.to_json() for name, evaluation in run.evaluations.items()}
     both = {name: figures[name] for name in ("baseline", "finetuned")}
     found = verdicts([run.evaluations["baseline"]], [run.evaluations["finetuned"]])
-    arch = next((verdict for verdict in found if verdict.name == "arch"), found[0])
+    focus = run.evaluations["finetuned"].focus
+    headline = next((verdict for verdict in found if verdict.name == focus), found[0])
     notes = dict.fromkeys([*run.notes, *(note for each in run.evaluations.values() for note in each.notes)])
     said = (
-        f'<p class="lead">{html.escape(_lead(figures, arch.name))}</p>',
-        _unaided(figures, arch.name),
-        _paragraph(sentence(arch, "before", "after")),
+        f'<p class="lead">{html.escape(_lead(figures, headline.name))}</p>',
+        _unaided(figures, headline.name),
+        _paragraph(sentence(headline, "before", "after")),
         _paragraph(run.seeds or ""),
     )
     charts = "".join(_bars(part, both, run.label_noise_mm) for part in PARTS)
-    kinds = _kinds(figures, "arch" if "arch" in figures["finetuned"]["kinds"] else EVERY)
+    kinds = _kinds(figures, focus if focus in figures["finetuned"]["kinds"] else EVERY)
     sections = (
-        Section("By phase", _phases(figures) + "".join(_paragraph(f"Note: {note}") for note in notes), "Phases"),
+        Section("By phase", _phases(figures, focus) + "".join(_paragraph(f"Note: {note}") for note in notes), "Phases"),
         Section("Where the error is", charts, "Charts"),
         Section("Frames", _frames(run, root)),
-        Section("Significant?", _verdict_tables(found)),
+        Section("Significant?", _verdict_tables(found, focus)),
         Section("Kinds of mistakes", kinds, "Mistakes"),
-        Section("Angles", _angles(both)),
-        Section("Does the confidence mean anything?", _calibration(figures), "Confidence"),
+        Section("Angles", _angles(both, focus)),
+        Section("Does the confidence mean anything?", _calibration(figures, focus), "Confidence"),
         Section("Learning curve", _learning(run.curve, run.label_noise_mm)),
         Section("Data", markdown(run.data.replace("# Data set", "", 1))),
         Section("Made with", _made(run.files)),
     )
-    return document(TITLE, "".join(said), sections, style=STYLE, script=SCRIPT)
+    return document(
+        f"Joint error in the {focus}, before and after fine-tuning", "".join(said), sections, style=STYLE, script=SCRIPT
+    )
 
 
 def _lead(figures: Mapping[str, Mapping[str, Any]], phase: str) -> str:
@@ -177,13 +179,13 @@ def _paragraph(text: str) -> str:
     return f"<p>{html.escape(text[0].upper() + text[1:])}.</p>" if text else ""
 
 
-def _phases(figures: Mapping[str, Mapping[str, Any]]) -> str:
+def _phases(figures: Mapping[str, Mapping[str, Any]], focus: str) -> str:
     """Return the table by phase, in two: errors, then the rest."""
-    head, rows = phase_rows({_named(name): each for name, each in figures.items()})
+    head, rows = phase_rows({_named(name): each for name, each in figures.items()}, focus=focus)
     errors = [column for column, name in enumerate(head) if column < 2 or name.endswith(" mm")]
     others = [column for column, name in enumerate(head) if column == 0 or column not in errors]
     tables = [
-        table([head[column] for column in columns], [[row[column] for column in columns] for row in shown], "arch")
+        table([head[column] for column in columns], [[row[column] for column in columns] for row in shown], focus)
         for columns, shown in ((errors, rows), (others, [row for row in rows if "unaided" not in row[0]]))
     ]
     return (
@@ -195,6 +197,7 @@ def _phases(figures: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _frames(run: Run, root: Path) -> str:
     """Pictures of chosen frames, and what chooses among them: a group of joints, then one of its frames."""
+    focus = run.evaluations["finetuned"].focus
     chosen = select_frames(run.test, run.evaluations["finetuned"])
     if not chosen:
         return "<p>No frame to show.</p>"
@@ -212,14 +215,14 @@ def _frames(run: Run, root: Path) -> str:
         title = html.escape(f"{frame.phase or 'no phase'}, {why}: {frame.file_name}")
         shots.append(f'<div data-shot="{title}"><p>{title}</p><div class="shots">{pictures}</div></div>')
     return (
-        _chooser(group_errors(run.evaluations, list(chosen)), [_named(name) for name in run.evaluations])
+        _chooser(group_errors(run.evaluations, list(chosen)), [_named(name) for name in run.evaluations], focus)
         + "".join(shots)
         + "<p>Left: blue, solid. Right: orange, dashed. Ring: label; white line: error.</p>"
     )
 
 
-def _chooser(groups: Mapping[str, Sequence[Sequence[float]]], models: Sequence[str]) -> str:
-    start = "by_phase/arch" if "by_phase/arch" in groups else next(iter(groups))
+def _chooser(groups: Mapping[str, Sequence[Sequence[float]]], models: Sequence[str], focus: str) -> str:
+    start = f"by_phase/{focus}" if f"by_phase/{focus}" in groups else next(iter(groups))
     options = ""
     for part, (_, what) in PARTS.items():
         names = [key for key in groups if key.startswith(f"{part}/") and groups[key]]
@@ -266,7 +269,7 @@ def _bars(part: str, figures: Mapping[str, Mapping[str, Any]], noise: float | No
     return chart(drawn, alternative, part=part, column=column, help=HELP)
 
 
-def _verdict_tables(found: Sequence[Verdict]) -> str:
+def _verdict_tables(found: Sequence[Verdict], focus: str) -> str:
     """Return a table for each part, and in words where it has too few clips for any row to be significant."""
     text = ""
     for part, what in (("all", ""), ("by_phase", "phase"), ("by_joint", "joint")):
@@ -274,7 +277,7 @@ def _verdict_tables(found: Sequence[Verdict]) -> str:
         if not shown:
             continue
         rows = [(verdict.name.replace("_", " "), verdict.frames, *verdict_cells(verdict)) for verdict in shown]
-        text += table((what or "all frames", "frames", *VERDICT), rows, "arch")
+        text += table((what or "all frames", "frames", *VERDICT), rows, focus)
         text += _paragraph(too_few(shown))
     if not text:
         return "<p>One clip says nothing of another.</p>"
@@ -292,9 +295,9 @@ def _kinds(figures: Mapping[str, Mapping[str, Any]], phase: str) -> str:
     return table(head, rows) + "<p>mm: the part of the mean error that this kind makes.</p>"
 
 
-def _angles(figures: Mapping[str, Mapping[str, Any]]) -> str:
+def _angles(figures: Mapping[str, Mapping[str, Any]], focus: str) -> str:
     """Errors of the angles in the arch (or anywhere, without one), of poses that were found; jitter in all frames."""
-    angles = {name: each["angles"].get("arch", each["angles"][EVERY]) for name, each in figures.items()}
+    angles = {name: each["angles"].get(focus, each["angles"][EVERY]) for name, each in figures.items()}
     rows = []
     for angle in dict.fromkeys(angle for each in angles.values() for angle in each):
         length = angle == "arch_depth"
@@ -325,13 +328,13 @@ def _takeoff(figures: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
-def _calibration(figures: Mapping[str, Mapping[str, Any]]) -> str:
+def _calibration(figures: Mapping[str, Mapping[str, Any]], focus: str) -> str:
     """Before, after, and after with the temperature that the exported files carry."""
     rows, said, where = [], [], EVERY
     for name, each in figures.items():
         if name == "coreml":  # of 8 bits, which is another difference
             continue
-        where = "arch" if "arch" in each["calibration"] else EVERY
+        where = focus if focus in each["calibration"] else EVERY
         calibration = each["calibration"][where]
         rows += [
             {"model": name, **{key: bin_[key] for key in ("confidence", "right", "joints")}}

@@ -10,12 +10,12 @@ from fosbury.metrics.evaluation import Evaluation
 from fosbury.pose import Dataset
 from fosbury.report.montage import choose_frames
 
-WORST, TYPICAL = 9, 6  # frames of the arch
+WORST, TYPICAL = 9, 6  # frames of the phase of interest
 OF_A_GROUP = {"by_phase": 2, "by_tilt": 2, "by_visibility": 2, "by_joint": 1}  # worst frames of every other group
 
 
 def select_frames(dataset: Dataset, tuned: Evaluation) -> dict[int, str]:
-    """Choose frames: the arch by its worst and typical ones, every other group of joints by its worst.
+    """Choose frames: the phase of interest by its worst and typical ones, every other group of joints by its worst.
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ def select_frames(dataset: Dataset, tuned: Evaluation) -> dict[int, str]:
     Returns
     -------
     dict of int to str
-        Index of the frame -> why it is there; those of the arch first, the worst before the typical.
+        Index of the frame -> why it is there; those of the phase of interest first, the worst before the typical.
     """
-    choices = choose_frames(dataset, tuned, typical=TYPICAL, worst=WORST)
+    choices = choose_frames(dataset, tuned, phase=tuned.focus, typical=TYPICAL, worst=WORST)
     found = {choice.frame: choice.kind for choice in sorted(choices, key=lambda choice: choice.kind == "typical")}
     for part, masks in tuned.groups().items():
         for name, rows in masks.items():
