@@ -180,7 +180,7 @@ def test_targets_lie_on_the_joints_whatever_the_augmentation(dotted):
         RECIPE, oversample_arch=40, degrees=180, rtmpose=RtmposeRecipe(half_body=0.5), hsv_h=0, hsv_s=0, hsv_v=0
     )
     codec = dict(rtmpose.Config.fromfile(rtmpose.CONFIGS / rtmpose.ARCHITECTURES["rtmpose-t"]).codec)
-    crops = rtmpose._Crops(dataset, root, recipe, codec, seed=0)
+    crops = rtmpose._Crops(dataset, root, recipe, codec, seed=0, focus="arch")
     flip, mirrored, hits = dataset.skeleton.flip_index, 0, 0
     assert len(crops) == 40
     for index in range(len(crops)):
