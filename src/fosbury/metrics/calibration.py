@@ -57,7 +57,7 @@ def temperature_scaled(confidence: np.ndarray, temperature: float) -> np.ndarray
 
 
 def fit_temperature(confidence: np.ndarray, right: np.ndarray) -> float:
-    """Fit the temperature under which the joints are most likely, on frames that no figure is told of.
+    """Fit the temperature under which the joints are most likely, on frames that no reported figure uses.
 
     Parameters
     ----------

@@ -49,7 +49,7 @@ def matched(dataset: Dataset, predictions: Sequence[Sequence[Pose]]) -> tuple[np
 def unaided_score(boxes: str | None) -> float | None:
     """Least score of a person whom an app keeps, by where the model looks (``models.boxes.SOURCES``; None: everywhere).
 
-    None for ``labels``: a model that was shown the labelled boxes was told who the athlete is. A search gives the one
+    None for ``labels``: a model that was shown the labelled boxes was given the athlete. A search gives the one
     person it is surest of, whatever the score.
     """
     if boxes is None:

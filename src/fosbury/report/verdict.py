@@ -1,4 +1,4 @@
-"""What a person is told of a difference between two models: a sentence, or the cells of a table."""
+"""What is said of a difference between two models: a sentence, or the cells of a table."""
 
 from __future__ import annotations
 
