@@ -189,17 +189,20 @@ class SimccDecoder:
         forward: Forward,
         *,
         size: tuple[int, int],
-        joints: int,
-        values: int = 3,
-        confidence: float = 0.05,
-        iou: float = IOU,
         batch: int = 1,
+        **of_other_decoders: object,
     ) -> list[list[Pose]]:
         """Crop each box out of its image, one pose a box; see ``Decoder.predict``."""
         return predict_crops(images, boxes, forward, size, batch=batch)
 
     def check_output(
-        self, shape: tuple[int, ...], where: str | Path, *, size: tuple[int, int], joints: int, values: int = 3
+        self,
+        shape: tuple[int, ...],
+        where: str | Path,
+        *,
+        size: tuple[int, int],
+        joints: int,
+        **of_other_decoders: object,
     ) -> None:
         """Expect (1, joints, SPLIT * (W + H)); see ``Decoder``."""
         wanted = (1, joints, round(SPLIT * sum(size)))
