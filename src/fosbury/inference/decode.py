@@ -14,6 +14,8 @@ import numpy as np
 
 from fosbury.errors import BadInput
 from fosbury.inference.crop import PADDING, SPLIT, predict_crops
+from fosbury.inference.landmarks import PADDING as LANDMARK_PADDING
+from fosbury.inference.landmarks import predict_landmarks, read_landmarks
 from fosbury.inference.letterbox import IOU, predict_letterboxed
 from fosbury.pose import Pose
 from fosbury.skeleton import Skeleton
@@ -227,9 +229,57 @@ class SimccDecoder:
         )
 
 
+class LandmarksDecoder:
+    """The points of the one person in a square, as BlazePose gives them."""
+
+    name = "landmarks"
+    needs_boxes = True
+    output = "For each joint x, y in input pixels, and its confidence"
+
+    def predict(
+        self,
+        images: Sequence[np.ndarray],
+        boxes: Sequence[np.ndarray] | None,
+        forward: Forward,
+        *,
+        size: tuple[int, int],
+        batch: int = 1,
+        **of_other_decoders: object,
+    ) -> list[list[Pose]]:
+        """Cut a square around each box out of its image, one pose a box; see ``Decoder.predict``."""
+        return predict_landmarks(images, boxes, lambda pixels: read_landmarks(forward(pixels)), size, batch=batch)
+
+    def check_output(
+        self,
+        shape: tuple[int, ...],
+        where: str | Path,
+        *,
+        size: tuple[int, int],
+        joints: int,
+        **of_other_decoders: object,
+    ) -> None:
+        """Expect (1, joints, 3); see ``Decoder``."""
+        if shape != (1, joints, 3):
+            raise BadInput(where, f"has an output of {_by(shape)}, not {_by((1, joints, 3))}", EXPORT_AGAIN)
+
+    def entries(self, common: Mapping[str, str]) -> dict[str, str]:
+        """Name the decoder."""
+        return {"fosbury.head": self.name, **common}
+
+    def description(self, skeleton: Skeleton, size: tuple[int, int], *, pixels: str, confidence: str) -> str:
+        """See ``Decoder.description``."""
+        height, width = size
+        return (
+            f"Finds the {len(skeleton)} joints of one person. Input: RGB, {pixels}, {width} wide and {height} high: "
+            f"a square around the middle of the person's box, {LANDMARK_PADDING} times as large as its longer side, "
+            f"black beyond the picture. Output (1, {len(skeleton)}, 3): for each joint x, y in input pixels from the "
+            f"corner, and its confidence. {confidence}Joints in order: {', '.join(skeleton.joints)}."
+        )
+
+
 def _by(shape: Sequence[int]) -> str:
     return " x ".join(map(str, shape))
 
 
-YOLO, SIMCC = YoloDecoder(), SimccDecoder()
-DECODERS: dict[str, Decoder] = {decoder.name: decoder for decoder in (YOLO, SIMCC)}
+YOLO, SIMCC, LANDMARKS = YoloDecoder(), SimccDecoder(), LandmarksDecoder()
+DECODERS: dict[str, Decoder] = {decoder.name: decoder for decoder in (YOLO, SIMCC, LANDMARKS)}
