@@ -51,6 +51,7 @@ CONFINED = {
     "mmengine": {"backends/rtmpose.py"},
     "mmcv": {"backends/rtmpose.py"},
     "coremltools": {"export/coreml.py"},
+    "ai_edge_litert": {"export/tflite.py"},
     "altair": {"report/charts.py"},
     "vl_convert": {"report/html.py"},
     "dvc": {"report/compare_sides.py", "report/efficiency.py", "config.py"},

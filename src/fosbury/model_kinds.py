@@ -26,12 +26,15 @@ class ModelKind:
         Optional packages that the module needs: the name of the distribution by that of the import.
     needs_boxes : bool
         Whether its models have to be given the place of each person (top-down models).
+    read_only : bool
+        Whether such files are others': opened, never written.
     """
 
     module: str
     suffixes: tuple[str, ...]
     packages: Mapping[str, str] = field(default_factory=dict)
     needs_boxes: bool = False
+    read_only: bool = False
 
 
 # By the name that model.backend, and the extra of pyproject.toml, has.
@@ -57,5 +60,12 @@ BACKENDS = {
 EXPORTED = {
     "onnx": ModelKind(module="fosbury.export.onnx", suffixes=(".onnx",)),
     "coreml": ModelKind(module="fosbury.export.coreml", suffixes=(".mlpackage",)),
+    "tflite": ModelKind(
+        module="fosbury.export.tflite",
+        suffixes=(".tflite",),
+        packages={"ai_edge_litert": "ai-edge-litert"},
+        needs_boxes=True,
+        read_only=True,
+    ),
 }
 KINDS = BACKENDS | EXPORTED

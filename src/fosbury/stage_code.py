@@ -35,7 +35,7 @@ DECIDES_NO_OUTPUT = {
 """Modules that no stage depends on, nor through them on what they import."""
 
 _BACKENDS = tuple(kind.module for kind in BACKENDS.values())
-_EXPORTED = tuple(kind.module for kind in EXPORTED.values())
+_EXPORTED = tuple(kind.module for kind in EXPORTED.values() if not kind.read_only)
 _REFINE = "fosbury.inference.refine"
 BY_NAME = {
     "train": _BACKENDS,

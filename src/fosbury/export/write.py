@@ -50,7 +50,7 @@ def export_model(module: ExportModule, files: Sequence[Path], quantize: str = "i
     BadInput
         If a suffix or ``quantize`` is not known.
     """
-    names = {suffix: name for name, kind in EXPORTED.items() for suffix in kind.suffixes}
+    names = {suffix: name for name, kind in EXPORTED.items() if not kind.read_only for suffix in kind.suffixes}
     for number, out in enumerate(files, start=1):
         if out.suffix not in names:
             raise BadInput(out, f"has the suffix '{out.suffix}'", f"choose one of {', '.join(names)}")

@@ -15,6 +15,8 @@ from fosbury.skeleton import Skeleton, normalise
 
 DEFAULT_SIGMA = 0.05
 """OKS sigma of every joint of a skeleton that is made from a file; COCO's range from 0.025 to 0.107."""
+MANY_JOINTS = 8
+"""So many shared joints are a body's, of whatever share of a skeleton with many more joints."""
 MIN_SHARED_JOINTS = 0.5
 """Share of the skeleton's joints that a category must name to be taken for the same kind of being."""
 
@@ -134,7 +136,8 @@ def joint_indices(
     best, best_share = "", 0.0
     for key, category in categories.items():
         places = skeleton.match(category.joints)
-        share = float((places >= 0).mean())
+        shared = int((places >= 0).sum())
+        share = shared / (min(len(skeleton), len(category.joints)) if shared >= MANY_JOINTS else len(skeleton))
         if share >= best_share and category.joints:
             best, best_share = category.name, share
         if not category.joints or share < MIN_SHARED_JOINTS:
