@@ -23,7 +23,7 @@ from fosbury.metrics.intervals import Difference, differences
 from fosbury.metrics.paired import Verdict, verdicts
 from fosbury.pose import PHASES, Dataset, Frame, Person, Pose
 from fosbury.report.compare import compare
-from fosbury.report.compare_page import markdown, page, terminal
+from fosbury.report.compare_page import markdown, page, sections, terminal
 from fosbury.report.compare_sides import Run, Side, load_run, load_side
 from fosbury.report.verdict import sentence, verdict_cells
 
@@ -451,6 +451,18 @@ def test_settings_of_the_measure_that_differ_are_named_with_the_one_applied(run)
     assert "data.stature_mm differs (main 1850.0, other 1700)" in notes
     assert "skeleton.sigmas differ: all are measured with those of main" in notes
     assert "differ" not in " ".join(compare([Side("main", (run,)), side(run)]).notes)
+
+
+def test_the_sections_are_about_the_phase_of_interest_of_the_first_run(run):
+    (focused,) = side(run, evaluate__phase="landing").runs
+    phases = ["landing" if place % 2 else "arch" for place in range(len(run.test))]
+    frames = tuple(replace(frame, phase=phase) for frame, phase in zip(run.test.frames, phases, strict=True))
+    found = [replace(focused, name=name, test=replace(run.test, frames=frames)) for name in ("main", "other")]
+    said = sections(compare([Side(each.name, (each,)) for each in found]))
+    parts = {section.short or section.title: section for section in said}
+    assert said[0].text[0].startswith("landing: ")
+    assert parts["Figures"].head[1:5] == ("landing mm", "upright mm", "all mm", "landing PCK@0.1")
+    assert parts["Mistakes"].head[0] == "landing"
 
 
 @pytest.fixture(scope="module")

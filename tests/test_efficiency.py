@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fosbury.dataset.split import draw_frames
 from fosbury.errors import BadInput
 from fosbury.pose import Dataset, Frame
-from fosbury.report.efficiency import efficiency_page, learning_points
+from fosbury.report.efficiency import efficiency_page, learning_curve
 
 
 def numbered(count: int) -> Dataset:
@@ -44,13 +44,13 @@ def row(frames, draw, error, **more):
 
 def test_experiments_are_sorted_by_hand():
     rows = [row(50, 0, 200.0), row(10, 1, 420.0), row(10, 0, 400.0), row(None, 0, 100.0), row(25, 0, "")]
-    points, before = learning_points(rows)
-    assert [(point.frames, point.errors, point.mean) for point in points] == [
+    curve = learning_curve(rows)
+    assert [(point.frames, point.errors, point.mean) for point in curve.points] == [
         (10, (400.0, 420.0), 410.0),
         (50, (200.0,), 200.0),
     ]
-    assert before == 600.0
-    page = efficiency_page(points, before)
+    assert curve.before == 600.0 and curve.focus == "arch"
+    page = efficiency_page(curve)
     assert '>10</th><td role="cell" data-label="draws">2</td><td role="cell" data-label="mean mm">410.0</td>' in page
     assert "before fine-tuning, 600 mm" in page
 
@@ -67,24 +67,36 @@ def test_what_dvc_shows_in_place_of_a_number_is_left_out():
     rows += [row(200.0, 2.0, 263.4) | {"State": "Running"}]
     for each in rows:
         each["metrics/summary.json:test_frames"] = each.pop("test_frames")
-    points, before = learning_points(rows)
-    assert [(point.frames, point.errors) for point in points] == [(10, (572.0,)), (200, (355.55,))] and before == 600.0
+    curve = learning_curve(rows)
+    assert [(point.frames, point.errors) for point in curve.points] == [(10, (572.0,)), (200, (355.55,))]
+    assert curve.before == 600.0
     other = row(25.0, 0.0, 500.0) | {"test_frames": None, "metrics/summary.json:test_frames": 41}
     with pytest.raises(BadInput, match="differ in model, recipe, data or test frames"):
-        learning_points([*rows, other])
+        learning_curve([*rows, other])
     with pytest.raises(BadInput, match="differ in model"):
-        learning_points([*rows, rows[-2] | {"params.yaml:seed": 1.0, "split.draw": 1.0}])
+        learning_curve([*rows, rows[-2] | {"params.yaml:seed": 1.0, "split.draw": 1.0}])
 
 
 def test_a_draw_that_was_run_twice_counts_once():
-    points, _ = learning_points([row(10, 0, 400.0), row(10, 0, 400.0), row(20, 0, 300.0)])
-    assert points[0].errors == (400.0,)
+    curve = learning_curve([row(10, 0, 400.0), row(10, 0, 400.0), row(20, 0, 300.0)])
+    assert curve.points[0].errors == (400.0,)
+
+
+def test_the_error_is_that_of_the_phase_of_interest():
+    of_landing = {"evaluate.phase": "landing", "landing_error_mm_baseline": 90.0}
+    rows = [row(frames, 0, 400.0, landing_error_mm=80.0 - frames, **of_landing) for frames in (10, 20)]
+    curve = learning_curve(rows)
+    assert [point.errors for point in curve.points] == [(70.0,), (60.0,)]
+    assert (curve.focus, curve.before) == ("landing", 90.0)
+    assert "Error in the landing by the number of labelled frames" in efficiency_page(curve)
+    with pytest.raises(BadInput, match="differ in"):
+        learning_curve([rows[0], row(20, 0, 300.0)])
 
 
 def test_what_cannot_be_compared_is_refused():
     with pytest.raises(BadInput, match="two numbers"):
-        learning_points([row(10, 0, 400.0)])
+        learning_curve([row(10, 0, 400.0)])
     with pytest.raises(BadInput, match="differ in model"):
-        learning_points([row(10, 0, 400.0), row(20, 0, 300.0, **{"train.lr0": 0.1})])
+        learning_curve([row(10, 0, 400.0), row(20, 0, 300.0, **{"train.lr0": 0.1})])
     with pytest.raises(BadInput, match="differ in model"):
-        learning_points([row(10, 0, 400.0), row(20, 0, 300.0, arch_error_mm_baseline=500.0)])
+        learning_curve([row(10, 0, 400.0), row(20, 0, 300.0, arch_error_mm_baseline=500.0)])

@@ -14,7 +14,7 @@ from fosbury.metrics.evaluation import Evaluation, evaluate
 from fosbury.pose import Dataset, Frame, Person, Pose
 from fosbury.report.compare_sides import Run
 from fosbury.report.compare_training import Training
-from fosbury.report.seeds import recorded_spread, seed_spread, settings_digest, to_json
+from fosbury.report.seeds import read_spread, recorded_spread, seed_spread, settings_digest, to_json
 from fosbury.report.table import table_page
 
 SETTINGS = {"seed": 0, "conf_digest": "a", "data.stature_mm": 1000, "evaluate.cap": 0.5, "train.lr0": 0.1}
@@ -43,7 +43,7 @@ def three(skeletons) -> list[Run]:
 
 def test_spread_of_three_seeds_by_hand(three):
     spread = seed_spread(three)
-    assert spread.arch_error_mm == [10.0, 20.0, 60.0] and spread.upright_error_mm == [1.0, 1.0, 1.0]
+    assert spread.focus_error_mm == [10.0, 20.0, 60.0] and spread.upright_error_mm == [1.0, 1.0, 1.0]
     assert spread.sentence() == (
         "3 trainings that differ in the seed alone: 10 to 60 mm in the arch (mean 30.0, standard deviation 26.5), "
         "1.0 to 1.0 mm upright"
@@ -59,6 +59,19 @@ def test_the_record_counts_for_the_same_parameters_only(three, tmp_path):
     path.write_text('{"seeds": 3}')
     with pytest.raises(BadInput, match="does not hold the spread of seeds"):
         recorded_spread(path, SETTINGS)
+
+
+def test_a_record_names_the_phase_of_interest_in_its_errors(three, tmp_path):
+    values = to_json(seed_spread(three))
+    assert list(values) == ["settings", "seeds", "arch_error_mm", "upright_error_mm"]
+    runs = [replace(run, params={**run.params, "evaluate.phase": "approach"}) for run in three]
+    spread, path = seed_spread(runs), tmp_path / "seeds.json"
+    assert spread.focus_error_mm == [1.0, 1.0, 1.0] and "mm in the approach (mean 1.0" in spread.sentence()
+    write_json(path, to_json(spread))
+    assert recorded_spread(path, runs[0].params) == spread and recorded_spread(path, SETTINGS) is None
+    write_json(path, values | {"approach_error_mm": values["arch_error_mm"]})
+    with pytest.raises(BadInput, match="does not hold the spread of seeds"):
+        read_spread(path)
 
 
 def test_it_stands_beside_the_headline(three):

@@ -52,21 +52,21 @@ def compare(
 def efficiency(
     html_path: Annotated[Path | None, typer.Option("--html", help="Also write the curve to this page.")] = None,
 ) -> None:
-    """Show how the arch error falls with the number of labelled frames, over the experiments of HEAD that drew some.
+    """Show how the error falls with the number of labelled frames, over the experiments of HEAD that drew some.
 
     Example: `fosbury efficiency --html efficiency.html`, after the queue of conf/experiment/label_efficiency.yaml
     """
     from fosbury.files import write_text
-    from fosbury.report.efficiency import efficiency_page, experiments, learning_points
+    from fosbury.report.efficiency import efficiency_page, experiments, learning_curve
 
     check_output(html_path, "--html")
-    points, before = learning_points(experiments())
-    typer.echo(f"before fine-tuning: {before:.1f} mm")
-    for point in points:
+    curve = learning_curve(experiments())
+    typer.echo(f"before fine-tuning: {curve.before:.1f} mm")
+    for point in curve.points:
         ends = f"{point.errors[0]:.1f} to {point.errors[-1]:.1f}"
         typer.echo(f"{point.frames:>6} frames: {point.mean:.1f} mm, mean of {len(point.errors)} draws ({ends})")
     if html_path is not None:
-        write_text(html_path, efficiency_page(points, before))
+        write_text(html_path, efficiency_page(curve))
 
 
 @app.command()
@@ -89,8 +89,8 @@ def seeds(
 
     check_output(json_path, "--json")
     spread = seed_spread([load_run(each) for each in revisions])
-    for seed, arch, upright in zip(spread.seeds, spread.arch_error_mm, spread.upright_error_mm, strict=True):
-        typer.echo(f"seed {seed}: arch {arch:.1f} mm, upright {upright:.1f} mm")
+    for seed, inside, upright in zip(spread.seeds, spread.focus_error_mm, spread.upright_error_mm, strict=True):
+        typer.echo(f"seed {seed}: {spread.focus} {inside:.1f} mm, upright {upright:.1f} mm")
     typer.echo(spread.sentence())
     if json_path is not None:
         write_json(json_path, to_json(spread))
@@ -123,9 +123,9 @@ def crossval(
     values = found.to_json()
     tables = {name: values[name] for name in found.evaluations}
     if md:
-        typer.echo("".join(f"{line}\n\n" for line in found.sentences()) + markdown_table(tables), nl=False)
+        typer.echo("".join(f"{line}\n\n" for line in found.sentences()) + markdown_table(tables, found.focus), nl=False)
     else:
-        Console().print(terminal_table(tables))
+        Console().print(terminal_table(tables, found.focus))
         for line in found.sentences():
             typer.echo(line)
     if json_path is not None:

@@ -81,7 +81,7 @@ class Verdict:
 
 
 def verdicts(a: Sequence[Evaluation], b: Sequence[Evaluation]) -> list[Verdict]:
-    """Compare two models: all joints, the arch, then every phase, trunk tilt, joint and visibility.
+    """Compare two models: all joints, then every phase, trunk tilt, joint and visibility.
 
     Parameters
     ----------

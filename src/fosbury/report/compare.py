@@ -13,10 +13,9 @@ from fosbury.metrics.evaluation import Evaluation, evaluate
 from fosbury.metrics.paired import Verdict, verdicts
 from fosbury.pose import Dataset, Frame
 from fosbury.report.compare_pairing import pair
-from fosbury.report.compare_sides import SETTINGS, Run, Side
+from fosbury.report.compare_sides import IMPLIED, SETTINGS, Run, Side
 
 CHANGED = 5  # frames that are named, on each side
-IMPLIED = ("conf_digest", "experiment")  # digest and name of what the other parameters say
 SEED = "seed"
 SKELETON = ("skeleton.sigmas", "skeleton.limbs", "skeleton.pairs", "skeleton.trunk")  # what else measures
 
@@ -48,6 +47,11 @@ class Comparison:
     evaluations: tuple[tuple[Evaluation, ...], ...]
     verdicts: dict[str, list[Verdict]]
     notes: tuple[str, ...]
+
+    @property
+    def focus(self) -> str:
+        """The phase of interest."""
+        return self.evaluations[0][0].focus
 
     def side(self, name: str) -> tuple[Evaluation, ...]:
         """Evaluate the runs of a side."""

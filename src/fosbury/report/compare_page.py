@@ -82,7 +82,9 @@ def sections(comparison: Comparison) -> list[Section]:
     else:
         found.append(Section("Parameters that differ", ("none",), short="Parameters"))
     figures = tuple(chain.from_iterable(map(_side_figures, names, comparison.runs, comparison.evaluations)))
-    head = ("", "arch mm", "upright mm", "all mm", "arch PCK@0.1", "arch missed", "arch swapped", "arch ECE", "OKS-AP")
+    errors = (f"{where} mm" for where in (comparison.focus, "upright", "all"))
+    others = (f"{comparison.focus} {what}" for what in ("PCK@0.1", "missed", "swapped", "ECE"))
+    head = ("", *errors, *others, "OKS-AP")
     found.append(Section("Figures", (), head, figures))
     for name, verdicts in comparison.verdicts.items():
         for part, title in PARTS.items():
@@ -134,10 +136,10 @@ def _mean_of(comparison: Comparison, name: str) -> str:
 
 
 def _kinds(comparison: Comparison, name: str) -> Section:
-    """List the kinds of mistakes of the arch (or, without one, every frame), and what each costs."""
+    """List the kinds of mistakes of the phase of interest (or, without one, every frame), and what each costs."""
     sides = (comparison.evaluations[0], comparison.side(name))
-    rows = sides[0][0].phase == "arch"
-    where, rows = ("arch", rows) if rows.any() else ("all frames", np.ones(len(rows), dtype=bool))
+    rows = sides[0][0].phase == comparison.focus
+    where, rows = (comparison.focus, rows) if rows.any() else ("all frames", np.ones(len(rows), dtype=bool))
     a, b = (_mean_kinds([run.kinds(rows) for run in side]) for side in sides)
     head = (where, f"{comparison.names[0]}, share", "mm", f"{name}, share", "mm")
     title = f"Kinds of mistakes, {name} against {comparison.names[0]}"
@@ -155,8 +157,8 @@ def _mean_kinds(kinds: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str,
 def _headlines(comparison: Comparison) -> list[str]:
     said = []
     for name, verdicts in comparison.verdicts.items():
-        arch = next((verdict for verdict in verdicts if verdict.name == "arch"), None)
-        for where, verdict in (("arch", arch), ("all frames", verdicts[0])):
+        focus = next((verdict for verdict in verdicts if verdict.name == comparison.focus), None)
+        for where, verdict in ((comparison.focus, focus), ("all frames", verdicts[0])):
             if verdict is not None:
                 said.append(f"{where}: {sentence(verdict, comparison.names[0], name)}")
     return said
@@ -178,11 +180,11 @@ def _figures(name: str, evaluation: Evaluation) -> tuple[str, ...]:
 
 def _cells(evaluation: Evaluation) -> list[tuple[float, Sequence[float] | None, int]]:
     """Of each column under *Figures*: the value (NaN where it has none), its interval, and how many digits it has."""
-    arch, upright = evaluation.phase == "arch", np.isin(evaluation.phase, UPRIGHT)
-    masks = [arch, upright, np.ones(len(arch), dtype=bool)]
+    focus, upright = evaluation.phase == evaluation.focus, np.isin(evaluation.phase, UPRIGHT)
+    masks = [focus, upright, np.ones(len(focus), dtype=bool)]
     ends = evaluation.intervals(masks)
     figures = [evaluation.group_metrics(mask) for mask in masks]
-    others = (evaluation.reliability(arch)["ece"], evaluation.oks_ap)
+    others = (evaluation.reliability(focus)["ece"], evaluation.oks_ap)
     return [
         *((group.error_mm, end["error_mm"], 1) for group, end in zip(figures, ends, strict=True)),
         (figures[0].pck10, ends[0]["pck"]["0.1"], 3),
@@ -258,11 +260,11 @@ def page(comparison: Comparison) -> str:
     """Return the comparison as one HTML page that needs nothing else."""
     opening, *rest = sections(comparison)
     lead = "".join(f"<p>{html.escape(line)}</p>" for line in opening.text)
-    parts = [html_page.Section(section.title, _content(section), section.short) for section in rest]
+    parts = [html_page.Section(section.title, _content(section, comparison.focus), section.short) for section in rest]
     return html_page.document(" against ".join(comparison.names[::-1]), lead, parts)
 
 
-def _content(section: Section) -> str:
+def _content(section: Section, focus: str) -> str:
     text = "".join(f"<p>{html.escape(line)}</p>" for line in section.text)
-    shown = html_page.table(section.head, section.rows, "arch") if section.head else ""
+    shown = html_page.table(section.head, section.rows, focus) if section.head else ""
     return text + (html_page.chart(section.chart, shown) if section.chart else shown)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ LONGEST = 200
 """Letters of a revision's name; git keeps it as a file."""
 SETTINGS = {"data.stature_mm": (500.0, 3000.0), "evaluate.cap": (0.0, 1.0)}
 """What a comparison measures with: parameters that are numbers above 0, from a least to a most."""
+IMPLIED = ("conf_digest", "experiment")
+"""Digest and name of what the other parameters say."""
 MODELS = tuple(model for models in PREDICTIONS.values() for model in models)
 
 
@@ -61,6 +63,17 @@ class Run:
         """The phase of interest."""
         phase = self.params.get("evaluate.phase")
         return phase if phase in PHASES else FOCUS
+
+
+def decisive(params: Mapping[str, Any], but: Collection[str] = ()) -> dict[str, Any]:
+    """Keep the parameters but for those named and their digest."""
+    return {name: value for name, value in params.items() if name != "conf_digest" and name not in but}
+
+
+def differing(one: Run, other: Run, but: Collection[str]) -> list[str]:
+    """Name the parameters in which two trainings or their evaluations differ, but for those named."""
+    a, b = decisive(one.params, but), decisive(other.params, but)
+    return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,11 +14,10 @@ from fosbury.metrics.evaluation import Evaluation, evaluate
 from fosbury.metrics.paired import Verdict, verdicts
 from fosbury.metrics.people import unaided_score
 from fosbury.pose import Frame
-from fosbury.report.compare_sides import Run
+from fosbury.report.compare_sides import Run, differing
 from fosbury.report.efficiency import UNDONE
 
 FOLD, FOLDS = "split.fold", "split.folds"
-VARYING = (FOLD, "conf_digest")
 BEFORE, AFTER = "baseline", "finetuned"
 SHARED = (
     "each fold's model was trained on most clips of the others, so that the clips are not quite independent and the "
@@ -50,13 +49,16 @@ class CrossValidation:
     verdicts: list[Verdict]
     notes: tuple[str, ...] = ()
 
+    @property
+    def focus(self) -> str:
+        """The phase of interest."""
+        return self.evaluations[AFTER].focus
+
     def sentences(self) -> list[str]:
-        """Say what fine-tuning changed, in the arch and in all frames, and how sure that is."""
+        """Say what fine-tuning changed, in the phase of interest and in all frames, and how sure that is."""
         by_name = {verdict.name: verdict for verdict in self.verdicts if verdict.part in ("all", "by_phase")}
         said = [f"{len(self.runs)} folds, {self.clips} clips, each tested once"]
-        said += [
-            f"{name}: {_sentence(by_name[name])}" for name in (self.evaluations[AFTER].focus, "all") if name in by_name
-        ]
+        said += [f"{name}: {_sentence(by_name[name])}" for name in (self.focus, "all") if name in by_name]
         return [*said, *self.notes, *self.evaluations[BEFORE].notes, SHARED]
 
     def to_json(self) -> dict[str, Any]:
@@ -168,13 +170,8 @@ def _check_parameters(runs: Sequence[Run]) -> None:
         folds, fold = run.params.get(FOLDS), run.params.get(FOLD)
         if type(folds) is not int or type(fold) is not int:
             raise BadInput(run.name, "is no fold of a cross-validation", "run it with -S split=grouped_cv")
-        differing = sorted(
-            name
-            for name in (first.params.keys() | run.params.keys()) - set(VARYING)
-            if first.params.get(name) != run.params.get(name)
-        )
-        if differing:
-            raise BadInput(run.name, f"differs from {first.name} in {', '.join(differing)}", hint)
+        if differ := differing(first, run, (FOLD,)):
+            raise BadInput(run.name, f"differs from {first.name} in {', '.join(differ)}", hint)
     by_fold: dict[int, Run] = {}
     for run in runs:
         fold = run.params[FOLD]

@@ -14,13 +14,15 @@ from dvc.exceptions import NotDvcRepoError
 from dvc.scm import SCMError
 
 from fosbury.errors import BadInput
+from fosbury.pose import FOCUS
 from fosbury.report.charts import lines
 from fosbury.report.html import Section, chart, document, table
 
 FRAMES, DRAW = "split.train_frames", "split.draw"
+PHASE = "evaluate.phase"
 SAME = ("model.name", "train.epochs", "train.lr0", "data.name", "seed", "split.seed")
 UNDONE = ("Queued", "Running", "Failed")  # such experiments show the metrics of the commit that they start from
-ERROR, BEFORE, EVERY = "arch_error_mm", "arch_error_mm_baseline", "test_frames"
+EVERY = "test_frames"
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Point:
     ----------
     frames : int
     errors : tuple of float
-        Arch error in mm-equivalents of each draw, ascending.
+        Error in the phase of interest, in mm-equivalents, of each draw, ascending.
     """
 
     frames: int
@@ -43,7 +45,26 @@ class Point:
         return float(np.mean(self.errors))
 
 
-def learning_points(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Point], float]:
+@dataclass(frozen=True)
+class Curve:
+    """How the error falls.
+
+    Attributes
+    ----------
+    focus : str
+        The phase of interest, whose error it is.
+    points : list of Point
+        By their number of frames.
+    before : float
+        Error without fine-tuning, in mm-equivalents.
+    """
+
+    focus: str
+    points: list[Point]
+    before: float
+
+
+def learning_curve(rows: Sequence[Mapping[str, Any]]) -> Curve:
     """Sort experiments by their number of labelled frames.
 
     Parameters
@@ -53,9 +74,7 @@ def learning_points(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Point], flo
 
     Returns
     -------
-    points : list of Point
-    before : float
-        Error without fine-tuning.
+    Curve
 
     Raises
     ------
@@ -65,11 +84,13 @@ def learning_points(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Point], flo
     errors: dict[int, dict[Any, float]] = defaultdict(dict)
     before, settings = set(), set()
     for row in rows:
-        frames, error, untuned = (_number(_cell(row, name)) for name in (FRAMES, ERROR, BEFORE))
+        focus = str(_cell(row, PHASE) or FOCUS)
+        names = (FRAMES, f"{focus}_error_mm", f"{focus}_error_mm_baseline")
+        frames, error, untuned = (_number(_cell(row, name)) for name in names)
         if row.get("State") in UNDONE or frames is None or error is None or untuned is None:
             continue
         errors[int(frames)][_cell(row, DRAW)] = error
-        before.add((untuned, _cell(row, EVERY)))
+        before.add((focus, untuned, _cell(row, EVERY)))
         settings.add(tuple(str(_cell(row, name)) for name in SAME))
     if len(errors) < 2:
         hint = "queue some: see conf/experiment/label_efficiency.yaml"
@@ -78,7 +99,8 @@ def learning_points(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Point], flo
         hint = "remove what does not belong (`dvc exp remove`)"
         raise BadInput("experiments", "differ in model, recipe, data or test frames, too", hint)
     points = [Point(frames, tuple(sorted(draws.values()))) for frames, draws in sorted(errors.items())]
-    return points, before.pop()[0]
+    focus, untuned, _ = before.pop()
+    return Curve(focus, points, untuned)
 
 
 def _cell(row: Mapping[str, Any], name: str) -> Any:
@@ -109,7 +131,7 @@ def experiments(repository: Path = Path()) -> list[dict[str, Any]]:
         raise BadInput(repository.absolute(), "is no repository of git and DVC", "go to the project's folder") from None
 
 
-def efficiency_page(points: Sequence[Point], before: float) -> str:
+def efficiency_page(curve: Curve) -> str:
     """Return the curve as one HTML page."""
     rows = [
         {
@@ -119,19 +141,19 @@ def efficiency_page(points: Sequence[Point], before: float) -> str:
             "error_mm_low": point.errors[0],
             "error_mm_high": point.errors[-1],
         }
-        for point in points
+        for point in curve.points
     ]
     drawn = lines(
         rows,
         across="frames",
         value="error_mm",
-        title="Arch error by the number of labelled frames",
-        labels=("labelled frames", "mean joint error in the arch, mm-equivalents"),
-        levels={f"before fine-tuning, {before:.0f} mm": before},
+        title=f"Error in the {curve.focus} by the number of labelled frames",
+        labels=("labelled frames", f"mean joint error in the {curve.focus}, mm-equivalents"),
+        levels={f"before fine-tuning, {curve.before:.0f} mm": curve.before},
     )
     cells = [
         (point.frames, len(point.errors), f"{point.mean:.1f}", f"{point.errors[0]:.1f} to {point.errors[-1]:.1f}")
-        for point in points
+        for point in curve.points
     ]
-    curve = chart(drawn, table(("frames", "draws", "mean mm", "range"), cells))
-    return document("How many labelled frames are enough?", "", [Section("Learning curve over frames", curve)])
+    shown = chart(drawn, table(("frames", "draws", "mean mm", "range"), cells))
+    return document("How many labelled frames are enough?", "", [Section("Learning curve over frames", shown)])

@@ -296,7 +296,7 @@ def _kinds(figures: Mapping[str, Mapping[str, Any]], phase: str) -> str:
 
 
 def _angles(figures: Mapping[str, Mapping[str, Any]], focus: str) -> str:
-    """Errors of the angles in the arch (or anywhere, without one), of poses that were found; jitter in all frames."""
+    """Errors of the angles in the phase of interest (or anywhere), of poses that were found; jitter in all frames."""
     angles = {name: each["angles"].get(focus, each["angles"][EVERY]) for name, each in figures.items()}
     rows = []
     for angle in dict.fromkeys(angle for each in angles.values() for angle in each):
