@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fosbury.config import flat, read_values
+from fosbury.documents import parse_yaml
 from fosbury.errors import BadInput
 from fosbury.files import write_json
 from fosbury.formats.predictions import Predictions
 from fosbury.metrics.evaluation import Evaluation, evaluate
 from fosbury.pose import Dataset, Frame, Person, Pose
-from fosbury.report.compare_sides import Run
+from fosbury.report.compare_sides import Run, decisive
 from fosbury.report.compare_training import Training
 from fosbury.report.seeds import read_spread, recorded_spread, seed_spread, settings_digest, to_json
 from fosbury.report.table import table_page
 
+ROOT = Path(__file__).parents[1]
+UP_TO_THE_EVALUATION = ("frames", "annotations", "dataset", "train", "evaluate")
 SETTINGS = {"seed": 0, "conf_digest": "a", "data.stature_mm": 1000, "evaluate.cap": 0.5, "train.lr0": 0.1}
 
 
@@ -56,6 +62,8 @@ def test_the_record_counts_for_the_same_parameters_only(three, tmp_path):
     assert recorded_spread(path, {**SETTINGS, "seed": 7, "conf_digest": "b"}) == spread
     assert recorded_spread(path, {**SETTINGS, "train.lr0": 0.2}) is None
     assert settings_digest(SETTINGS) != settings_digest({**SETTINGS, "train.lr0": 0.2})
+    drawn = {**SETTINGS, "versions.altair": "7", "versions.vl-convert-python": "2", "export.quantize": "none"}
+    assert settings_digest(SETTINGS) == settings_digest(drawn)
     path.write_text('{"seeds": 3}')
     with pytest.raises(BadInput, match="does not hold the spread of seeds"):
         recorded_spread(path, SETTINGS)
@@ -72,6 +80,16 @@ def test_a_record_names_the_phase_of_interest_in_its_errors(three, tmp_path):
     write_json(path, values | {"approach_error_mm": values["arch_error_mm"]})
     with pytest.raises(BadInput, match="does not hold the spread of seeds"):
         read_spread(path)
+
+
+def test_the_digest_leaves_out_what_no_stage_up_to_the_evaluation_reads():
+    stages = parse_yaml((ROOT / "dvc.yaml").read_bytes(), "dvc.yaml", "")["stages"]
+    read = set(chain.from_iterable(stages[name].get("params", ()) for name in UP_TO_THE_EVALUATION))
+    params = flat(read_values(ROOT / "params.yaml"))
+    left_out = params.keys() - decisive(params).keys()
+    assert {"versions.altair", "versions.vl-convert-python", "conf_digest"} <= left_out
+    for name in left_out:
+        assert not any(name == key or name.startswith(f"{key}.") for key in read), name
 
 
 def test_it_stands_beside_the_headline(three):

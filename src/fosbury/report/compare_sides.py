@@ -33,6 +33,12 @@ SETTINGS = {"data.stature_mm": (500.0, 3000.0), "evaluate.cap": (0.0, 1.0)}
 """What a comparison measures with: parameters that are numbers above 0, from a least to a most."""
 IMPLIED = ("conf_digest", "experiment")
 """Digest and name of what the other parameters say."""
+IDLE = (
+    *IMPLIED,
+    "data.label_noise_mm",
+    *("versions.altair", "versions.coremltools", "versions.onnx", "versions.onnxruntime", "versions.vl-convert-python"),
+)
+"""Parameters that no training and no evaluation of a checkpoint reads; those of the export are others."""
 MODELS = tuple(model for models in PREDICTIONS.values() for model in models)
 
 
@@ -66,8 +72,12 @@ class Run:
 
 
 def decisive(params: Mapping[str, Any], but: Collection[str] = ()) -> dict[str, Any]:
-    """Keep the parameters but for those named and their digest."""
-    return {name: value for name, value in params.items() if name != "conf_digest" and name not in but}
+    """Keep the parameters that can decide a figure of a training or of its evaluation, but for those named."""
+    return {
+        name: value
+        for name, value in params.items()
+        if name not in IDLE and not name.startswith("export.") and name not in but
+    }
 
 
 def differing(one: Run, other: Run, but: Collection[str]) -> list[str]:
