@@ -161,6 +161,16 @@ def test_the_line_of_label_noise_is_in_sight():
     assert "label noise" in compiled and ">30<" in compiled
 
 
+@pytest.mark.parametrize("models", [["finetuned"], ["baseline", "finetuned"]])
+def test_the_name_of_a_line_stands_above_the_first_bar(models):
+    rows = [{"phase": phase, "model": model, "error_mm": 60.0} for phase in ("approach", "arch") for model in models]
+    chart = bars(rows, group="phase", value="error_mm", title="t", labels=("a", "b"), levels={"label noise": 29.0})
+    compiled = vl_convert.vegalite_to_svg({**chart, "width": 600}, vl_version=VEGA_LITE)
+    baseline = float(re.search(r"translate\([\d.]+,([\d.]+)\)[^>]*>label noise<", compiled)[1])
+    tops = [float(top) for top in re.findall(r'="bar" d="M0,([\d.]+)h', compiled)]
+    assert len(tops) == 2 * len(models) and baseline + 3 <= min(tops)  # of letters 11 px high, 3 are below it
+
+
 def test_every_bar_has_frames_the_worst_first(made):
     run, _ = made
     tuned = run.evaluations["finetuned"]

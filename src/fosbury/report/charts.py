@@ -21,6 +21,8 @@ NAMES = {"baseline": "before", "finetuned": "after", "onnx": "ONNX", "coreml": "
 WORDS = "replace(datum.label, /_/g, ' ')"
 STEP = 22
 """Pixels of height for a group of bars."""
+ROOM = 0.45
+"""Height above the first group of bars that holds a line of text, as a share of a group's."""
 HEIGHT = 260
 ROWS = alt.NamedData("rows")
 DATA = "<DVC_METRIC_DATA>"
@@ -51,7 +53,8 @@ def bars(
     dict
         A Vega-Lite specification.
     """
-    chart = alt.LayerChart(layer=[*_bar_layers(group, labels, _legend(rows)), *_levels(levels, "x")], data=ROWS)
+    layers = [*_bar_layers(group, labels, _legend(rows), room=bool(levels)), *_levels(levels, "x")]
+    chart = alt.LayerChart(layer=layers, data=ROWS)
     return _finished(_in_page(_numbers(chart, value), title).properties(height=alt.Step(STEP)), rows)
 
 
@@ -97,10 +100,12 @@ def dvc_templates() -> dict[str, Specification]:
     }
 
 
-def _bar_layers(group: str, labels: tuple[str, str], legend: Row) -> tuple[alt.Chart, ...]:
+def _bar_layers(group: str, labels: tuple[str, str], legend: Row, room: bool = False) -> tuple[alt.Chart, ...]:
+    """Bars and their intervals, with ``room`` for the name of a line above the first."""
     base = alt.Chart()
+    scale = alt.Scale(paddingOuter=ROOM) if room else alt.Undefined
     place: dict[str, Any] = {
-        "y": alt.Y(field=group, type="nominal", sort=None, title=None, axis=alt.Axis(labelExpr=WORDS)),
+        "y": alt.Y(field=group, type="nominal", sort=None, title=None, scale=scale, axis=alt.Axis(labelExpr=WORDS)),
         "yOffset": alt.YOffset(field="side", type="nominal", sort=None),
     }
     shown = [alt.Tooltip(field=group, type="nominal", title=labels[0]), *_tooltip(labels[1])]
