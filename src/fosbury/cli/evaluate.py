@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,17 +13,9 @@ from fosbury.errors import BadInput
 app = typer.Typer()
 
 
-class Boxes(StrEnum):
-    """Where a model looks."""
-
-    labels = "labels"
-    search = "search"
-    track = "track"
-
-
 @app.command()
 def evaluate(
-    model: Annotated[Path, typer.Option(help="A checkpoint (.pt), an ONNX file or a CoreML package.")],
+    model: Annotated[Path, typer.Option(help="A checkpoint (.pt), an ONNX file, a CoreML package or a .tflite file.")],
     annotations: Annotated[Path, typer.Option(help="Labels: a COCO keypoints file, or the folder of a set.")],
     images: Annotated[
         Path | None, typer.Option(help="Folder that the file names in the labels are relative to; not for a set.")
@@ -42,10 +33,11 @@ def evaluate(
     ] = None,
     upright: Annotated[bool, typer.Option("--upright", help="Turn each person upright for the second look.")] = False,
     boxes: Annotated[
-        Boxes | None,
+        str | None,
         typer.Option(
-            help="Where a top-down model looks: at the labelled boxes (the default), where its search of the picture "
-            "finds the athlete, or where the clip's last frame had them."
+            help="Where a top-down model looks: labels (the labelled boxes; the default), search (where its search of "
+            "the picture finds the athlete), track (where the clip's last frame had them), or the file of a model that "
+            "finds people: BlazePose's detector, YOLO."
         ),
     ] = None,
     stature: Stature = STATURE_MM,
@@ -76,7 +68,7 @@ def evaluate(
         confidence=confidence,
         second_look=second_look,
         upright=upright,
-        boxes=boxes.value if boxes else None,
+        boxes=boxes,
         stature_mm=stature,
     )
     if json_path is not None:

@@ -16,7 +16,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from fosbury.errors import BadInput
 from fosbury.inference import blazepose
-from fosbury.inference.landmarks import PADDING, Answer, predict_landmarks, read_landmarks
+from fosbury.inference.landmarks import PADDING, Answer, SquareCrop, predict_landmarks, read_landmarks
 from fosbury.inference.metadata import check_size, skeleton_of
 from fosbury.machine import default_threads
 from fosbury.media.files import check_file
@@ -111,9 +111,11 @@ class TflitePose:
         From RGB in [0, 1], shape (1, 3, *size), to an ``Answer``.
     padding : float
         Side of the square in longer sides of the box.
+    as_mediapipe : bool
+        Cut out as MediaPipe does, see ``predict_landmarks``.
     """
 
-    licence, needs_boxes, temperature = blazepose.LICENCE, True, None
+    licence, needs_boxes, temperature, turns_boxes = blazepose.LICENCE, True, None, True
 
     def __init__(
         self,
@@ -123,36 +125,39 @@ class TflitePose:
         answer: Callable[[np.ndarray], Answer],
         *,
         padding: float,
+        as_mediapipe: bool = False,
     ):
         network.prepare()
         self.network, self.skeleton, self.input_size = network, skeleton, size
-        self.answer, self.padding = answer, padding
+        self.answer, self.padding, self.as_mediapipe = answer, padding, as_mediapipe
 
     def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
         """Find the person in each box; see ``PoseModel.predict``."""
-        return predict_landmarks(images, boxes, self.answer, self.input_size, padding=self.padding)
+        return predict_landmarks(
+            images, boxes, self.answer, self.input_size, padding=self.padding, as_mediapipe=self.as_mediapipe
+        )
 
 
-def _blazepose(network: Network, skeleton: Skeleton | None) -> TflitePose | None:
+def _blazepose(network: Network, skeleton: Skeleton | None, confidence: float) -> TflitePose | None:
     """Open BlazePose's landmark network: lite, full or heavy."""
-    points, person = (1, blazepose.POINTS * blazepose.VALUES), (1, 1)
+    points, person, heat = (1, blazepose.POINTS * blazepose.VALUES), (1, 1), (1, *blazepose.HEAT_MAPS)
     shapes = [shape for shape, kind in network.outputs if kind == "float32"]
-    if network.inputs != [((1, *blazepose.INPUT, 3), "float32")] or points not in shapes or person not in shapes:
+    if network.inputs != [((1, *blazepose.INPUT, 3), "float32")] or {points, person, heat} - {*shapes}:
         return None
 
     def answer(pixels: np.ndarray) -> Answer:
         found = network.run(np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)))
         by_shape = {value.shape: value for value in found}
-        return blazepose.read_answer(by_shape[points], by_shape[person])
+        return blazepose.read_answer(by_shape[points][0], by_shape[person][0], by_shape[heat][0])
 
-    return TflitePose(network, blazepose.SKELETON, blazepose.INPUT, answer, padding=PADDING)
+    return TflitePose(network, blazepose.SKELETON, blazepose.INPUT, answer, padding=PADDING, as_mediapipe=True)
 
 
 MOVENET_JOINTS, MOVENET_SIDES, MOVENET_PADDING = 17, (192, 256), 1.2
 """Joints, sides of the input of Lightning and Thunder, and the room around a body that Google's tutorial gives them."""
 
 
-def _movenet(network: Network, skeleton: Skeleton | None) -> TflitePose | None:
+def _movenet(network: Network, skeleton: Skeleton | None, confidence: float) -> TflitePose | None:
     """Open MoveNet SinglePose: Lightning or Thunder, with 8-bit pixels."""
     if len(network.inputs) != 1 or network.outputs != [((1, 1, MOVENET_JOINTS, 3), "float32")]:
         return None
@@ -170,7 +175,49 @@ def _movenet(network: Network, skeleton: Skeleton | None) -> TflitePose | None:
     return TflitePose(network, joints, size, answer, padding=MOVENET_PADDING)
 
 
-OPENERS = (_blazepose, _movenet)
+class DetectorPose:
+    """BlazePose's detector, as ``PoseModel``: its poses are the alignment points of people in the whole picture.
+
+    Parameters
+    ----------
+    network : Network
+    confidence : float
+        Least score of a person; not below MediaPipe's, for the detector marks one person many times.
+    """
+
+    licence, needs_boxes, temperature = blazepose.LICENCE, False, None
+    skeleton, input_size = blazepose.ALIGNMENT, blazepose.DETECTOR_INPUT
+
+    def __init__(self, network: Network, confidence: float):
+        network.prepare()
+        self.network, self.confidence = network, max(confidence, blazepose.DETECTED)
+
+    def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
+        """Find the people in each RGB image; see ``PoseModel.predict``."""
+        if boxes is not None:
+            raise BadInput("boxes", "were given to a detector, which finds people by itself", "leave them out")
+        return [self._look(image) for image in images]
+
+    def _look(self, image: np.ndarray) -> list[Pose]:
+        height, width = image.shape[:2]
+        crop = SquareCrop.around(np.array([0.0, 0.0, width, height]), self.input_size, padding=1.0)
+        values, logits = self.network.run(crop.warp(image, as_mediapipe=True)[None].astype(np.float32) / 127.5 - 1)
+        found = blazepose.read_detections(values[0], logits[0, :, 0], self.confidence)
+        poses = []
+        for points, score in found:
+            points = crop.to_image(points)
+            poses.append(Pose(points, np.full(len(points), score), blazepose.place_of(points), score))
+        return poses
+
+
+def _detector(network: Network, skeleton: Skeleton | None, confidence: float) -> DetectorPose | None:
+    """Open BlazePose's detector."""
+    inputs = [((1, *blazepose.DETECTOR_INPUT, 3), "float32")]
+    outputs = [((1, blazepose.ANCHORS, values), "float32") for values in (blazepose.DETECTOR_VALUES, 1)]
+    return DetectorPose(network, confidence) if (network.inputs, network.outputs) == (inputs, outputs) else None
+
+
+OPENERS = (_blazepose, _movenet, _detector)
 
 
 def open_model(
@@ -178,7 +225,7 @@ def open_model(
     skeleton: Skeleton | None = None,
     image_size: int | tuple[int, int] | None = None,
     confidence: float = 0.05,
-) -> TflitePose:
+) -> TflitePose | DetectorPose:
     """Open a TFLite file; see ``inference.registry.load_model``.
 
     Raises
@@ -188,7 +235,7 @@ def open_model(
     """
     network = Network(Path(path))
     for opener in OPENERS:
-        model = opener(network, skeleton)
+        model: TflitePose | DetectorPose | None = opener(network, skeleton, confidence)
         if model is not None:
             check_size(path, model.input_size, image_size)
             return model

@@ -1,6 +1,7 @@
 """Boxes for a top-down model.
 
-Those of the labelled people, of the athlete whom a search of the whole picture finds, or of the clip's last frame.
+Those of the labelled people, of the athlete whom a search of the whole picture finds, of the clip's last frame, or of
+the people whom another model finds.
 
 The search needs no other network. A SimCC network that is shown no person answers with flat distributions, so its
 confidence tells windows with an athlete from windows without; each of the best windows is then drawn to the joints
@@ -11,14 +12,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from fosbury.errors import BadInput
+from fosbury.inference.blazepose import ALIGNMENT
+from fosbury.inference.landmarks import TurnsBoxes
 from fosbury.inference.protocol import PoseModel
+from fosbury.inference.registry import load_model
+from fosbury.inference.rotated_crop import RotatedCrop, lean
 from fosbury.pose import Frame, Pose
 
-LABELS, SEARCH, TRACK = SOURCES = ("labels", "search", "track")
+LABELS, SEARCH, TRACK = "labels", "search", "track"
+SOURCES = {
+    LABELS: "boxes: the models were told where the labelled people are, so nobody can be missed and there is "
+    "no unaided error",
+    SEARCH: "boxes: the models searched each picture for one person",
+    TRACK: "boxes: the models looked where they had seen the athlete last, and searched where they were unsure",
+}
+"""What is to be said of figures, by the source of boxes. Any other source is the file of a model that finds people."""
 
 SCALES = (1.0, 0.7, 0.45)  # sides of the windows of the search, in the shorter side of the picture
 STEP = 0.5  # between windows, in their sides
@@ -27,6 +40,8 @@ DRAWS = 3
 MARGIN = 0.1  # a labelled box beyond the outermost joints, in sides of their box, on each side
 TRACKED_MARGIN = 0.2  # the same for the next frame
 SURE = 0.5  # of the model's usual confidence: below it a search is made again
+MOST_PEOPLE = 3  # whom another model found that are looked at
+AROUND = 2.0  # side of the turned part of the picture that a model is given, in sides of the box: room for its own crop
 OUT = 0.25  # share of a joint's confidence of the median below which a joint does not count for a box
 
 
@@ -89,20 +104,64 @@ def search(model: PoseModel, picture: np.ndarray) -> Pose:
     return replace(best, box=box_of(best))
 
 
-class BoxProvider:
-    """Predicts the frames of a data set one after the other, with boxes from one of ``SOURCES``.
+def note_of(source: str) -> str:
+    """Return what is to be said of figures with boxes from ``source``."""
+    return SOURCES.get(source) or f"boxes: {Path(source).name} found people, of whom the models looked at the surest"
+
+
+def look_upright(model: PoseModel, picture: np.ndarray, place: Pose) -> Pose:
+    """Look at a person in a square that is turned as the person is, as MediaPipe calls BlazePose.
 
     Parameters
     ----------
     model : PoseModel
-        One that needs boxes, or for ``labels`` takes them.
+        One that takes boxes.
+    picture : ndarray of uint8, shape (H, W, 3)
+    place : Pose
+        In the points of ``blazepose.ALIGNMENT``.
+
+    Returns
+    -------
+    Pose
+        Its box is that of its joints, its score that of the place.
+    """
+    angle = lean(place.keypoints, ALIGNMENT)
+    if isinstance(model, TurnsBoxes):
+        pose = model.predict([picture], [np.append(place.box, angle)[None]])[0][0]
+    else:
+        square = RotatedCrop.around(place.box, AROUND, angle)
+        middle = square.points((place.box[:2] + place.box[2:]) / 2)
+        half = (place.box[2:] - place.box[:2]) / 2
+        pose = model.predict([square.warp(picture)], [np.concatenate([middle - half, middle + half])[None]])[0][0]
+        pose = replace(pose, keypoints=square.to_image(pose.keypoints))
+    return replace(pose, box=box_of(pose), score=place.score)
+
+
+class BoxProvider:
+    """Predicts the frames of a data set one after the other, with boxes from a source.
+
+    Parameters
+    ----------
+    model : PoseModel
+        One that needs boxes, or for ``labels`` and for a file takes them.
     source : str
+        One of ``SOURCES``, or the file of a model that finds people by itself.
+
+    Raises
+    ------
+    BadInput
+        If there is no such source, or the models do not suit it.
     """
 
     def __init__(self, model: PoseModel, source: str):
+        self.finder: PoseModel | None = None
         if source not in SOURCES:
-            raise BadInput("boxes", f"is '{source}'", f"choose one of {', '.join(SOURCES)}")
-        if source != LABELS and not model.needs_boxes:
+            if not Path(source).suffix:
+                raise BadInput("boxes", f"is '{source}'", f"choose one of {', '.join(SOURCES)}, or a model file")
+            self.finder = load_model(source, model.skeleton)
+            if self.finder.needs_boxes:
+                raise BadInput(source, "does not find people by itself", "give a detector, or a model such as YOLO")
+        elif source != LABELS and not model.needs_boxes:
             raise BadInput("boxes", f"is '{source}', but the model finds people by itself", "leave it out")
         self.model, self.source = model, source
         self.video: str | None = None
@@ -113,6 +172,18 @@ class BoxProvider:
         """Poses in each picture, as ``PoseModel.predict`` gives them; ``frames`` say whose they are."""
         if self.source == LABELS:
             return self.model.predict(pictures, [frame.boxes for frame in frames])
+        if self.finder is not None:
+            places = [poses[:MOST_PEOPLE] for poses in self.finder.predict(pictures)]
+            if self.finder.skeleton is ALIGNMENT:
+                return [
+                    [look_upright(self.model, picture, place) for place in found]
+                    for picture, found in zip(pictures, places, strict=True)
+                ]
+            boxes = [np.array([place.box for place in found]).reshape(-1, 4) for found in places]
+            return [
+                [replace(pose, score=place.score) for pose, place in zip(poses, found, strict=True)]
+                for poses, found in zip(self.model.predict(pictures, boxes), places, strict=True)
+            ]
         if self.source == SEARCH:
             return [[search(self.model, picture)] for picture in pictures]
         return [[self._follow(picture, frame)] for picture, frame in zip(pictures, frames, strict=True)]

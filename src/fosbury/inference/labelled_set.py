@@ -76,7 +76,7 @@ def evaluate_on_set(
     image_size, confidence, second_look, upright
         As for ``load_model``.
     boxes : str, optional
-        One of ``boxes.SOURCES``; without it the labelled boxes for a model that needs some.
+        A source of ``boxes.BoxProvider``; without it the labelled boxes for a model that needs some.
     stature_mm : float
         Of athletes whose labels do not state it.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -67,12 +68,31 @@ class SquareCrop:
         """Points (..., 2) of the input, in pixels of the picture."""
         return (points - self.matrix[:, 2]) @ np.linalg.inv(self.matrix[:, :2]).T
 
-    def warp(self, picture: np.ndarray) -> np.ndarray:
-        """Cut out the input, uint8 (H, W, 3), black where it reaches beyond the picture."""
-        by_centres = self.matrix.copy()  # OpenCV gives the centre of pixel i the coordinate i, not i + 0.5
-        by_centres[:, 2] += self.matrix[:, :2] @ (0.5, 0.5) - 0.5
+    def warp(self, picture: np.ndarray, *, as_mediapipe: bool = False, repeat_edge: bool = False) -> np.ndarray:
+        """Cut out the input, uint8 (H, W, 3).
+
+        Parameters
+        ----------
+        picture : ndarray of uint8, shape (H, W, 3)
+        as_mediapipe : bool
+            Take the grey level of a pixel of the input at its corner, as MediaPipe does on a processor, not at its
+            centre. The two are apart by half the difference of a pixel of the input and one of the picture.
+        repeat_edge : bool
+            Whether the pixels of the picture's edge go on beyond it; black if not.
+        """
+        matrix = self.matrix.copy()
+        if not as_mediapipe:  # OpenCV gives the centre of pixel i the coordinate i, not i + 0.5
+            matrix[:, 2] += self.matrix[:, :2] @ (0.5, 0.5) - 0.5
         height, width = self.size
-        return cv2.warpAffine(picture, by_centres, (width, height), flags=cv2.INTER_LINEAR)
+        border = cv2.BORDER_REPLICATE if repeat_edge else cv2.BORDER_CONSTANT
+        return cv2.warpAffine(picture, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=border)
+
+
+@runtime_checkable
+class TurnsBoxes(Protocol):
+    """A model whose ``predict`` takes turned boxes, too: a fifth number is the angle of `SquareCrop.around`."""
+
+    turns_boxes: bool
 
 
 def predict_landmarks(
@@ -83,6 +103,7 @@ def predict_landmarks(
     *,
     padding: float = PADDING,
     batch: int = 1,
+    as_mediapipe: bool = False,
 ) -> list[list[Pose]]:
     """Run a network on the people whose boxes are given.
 
@@ -91,7 +112,7 @@ def predict_landmarks(
     images : sequence of ndarray of uint8, shape (H, W, 3)
         RGB.
     boxes : sequence of ndarray, shape (N, 4)
-        For each image x1, y1, x2, y2 of its people.
+        For each image x1, y1, x2, y2 of its people; with a fifth number, the angle by which the square is turned.
     answer : callable
         (B, 3, *size) of RGB in [0, 1] to an `Answer`.
     size : (int, int)
@@ -100,6 +121,8 @@ def predict_landmarks(
         As for `SquareCrop.around`.
     batch : int
         Crops in one call of ``answer``.
+    as_mediapipe : bool
+        Cut out as MediaPipe does: pixels taken at their corners, the edge of the picture repeated beyond it.
 
     Returns
     -------
@@ -117,11 +140,16 @@ def predict_landmarks(
     poses: list[list[Pose]] = [[] for _ in images]
     for first in range(0, len(places), batch):
         part = places[first : first + batch]
-        crops = [SquareCrop.around(box, size, padding) for _, box in part]
-        pixels = np.stack([crop.warp(images[index]) for crop, (index, _) in zip(crops, part, strict=True)])
+        crops = [SquareCrop.around(box[:4], size, padding, float(box[4:].sum())) for _, box in part]
+        pixels = np.stack(
+            [
+                crop.warp(images[index], as_mediapipe=as_mediapipe, repeat_edge=as_mediapipe)
+                for crop, (index, _) in zip(crops, part, strict=True)
+            ]
+        )
         found = answer(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), dtype=np.float32) / 255)
         for (index, box), crop, points, confidence, score in zip(part, crops, *found, strict=True):
-            poses[index].append(Pose(crop.to_image(points), confidence.astype(float), box, float(score)))
+            poses[index].append(Pose(crop.to_image(points), confidence.astype(float), box[:4], float(score)))
     return poses
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fosbury.errors import BadInput
-from fosbury.inference.boxes import BoxProvider
+from fosbury.inference.boxes import BoxProvider, note_of
 from fosbury.inference.protocol import PoseModel
 from fosbury.media.image import read_image
 from fosbury.metrics.calibration import temperature_scaled
@@ -19,13 +19,6 @@ from fosbury.metrics.selection import CAP, STATURE_MM
 from fosbury.pose import FOCUS, Dataset, Pose
 from fosbury.progress import Bar
 from fosbury.skeleton import Skeleton, normalise
-
-NOTES = {
-    "labels": "boxes: the models were told where the labelled people are, so nobody can be missed and there is "
-    "no unaided error",
-    "search": "boxes: the models searched each picture for one person",
-    "track": "boxes: the models looked where they had seen the athlete last, and searched where they were unsure",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +77,7 @@ def predict_dataset(
     title : str
         What the progress bar says.
     boxes : str, optional
-        Where the model looks, one of ``boxes.SOURCES``: in the whole picture if not given.
+        Where the model looks, a source of ``boxes.BoxProvider``: in the whole picture if not given.
 
     Returns
     -------
@@ -143,8 +136,8 @@ def measure(
         Names of the joints that count, where not all that are shared should.
     batch : int
     boxes : str, optional
-        Where every model looks, one of ``boxes.SOURCES``; ``labels`` is the protocol of the papers on top-down models,
-        by which no unaided error can be measured.
+        Where every model looks, a source of ``boxes.BoxProvider``; ``labels`` is the protocol of the papers on
+        top-down models, by which no unaided error can be measured.
     focus : str
         The phase of interest.
 
@@ -188,6 +181,6 @@ def measure(
             dataset, poses, stature_mm, cap=cap, known=known, unaided=unaided_score(boxes), focus=focus
         )
         if boxes:
-            evaluation = replace(evaluation, notes=(*evaluation.notes, NOTES[boxes]))
+            evaluation = replace(evaluation, notes=(*evaluation.notes, note_of(boxes)))
         result[name] = Measured(evaluation, poses)
     return result

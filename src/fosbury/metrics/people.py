@@ -47,14 +47,12 @@ def matched(dataset: Dataset, predictions: Sequence[Sequence[Pose]]) -> tuple[np
 
 
 def unaided_score(boxes: str | None) -> float | None:
-    """Least score of a person whom an app keeps, by where the model looks (``models.boxes.SOURCES``; None: everywhere).
+    """Least score of a person whom an app keeps, by the source of the boxes (None: everywhere).
 
     None for ``labels``: a model that was shown the labelled boxes was given the athlete. A search gives the one
     person it is surest of, whatever the score.
     """
-    if boxes is None:
-        return USUAL_SCORE
-    return None if boxes == "labels" else 0.0
+    return {"labels": None, "search": 0.0, "track": 0.0}.get(boxes or "", USUAL_SCORE)
 
 
 def best_scored(
