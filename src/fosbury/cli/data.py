@@ -28,6 +28,8 @@ def fetch(
 ) -> None:
     """Fetch official weights once, checked by their SHA-256.
 
+    BlazePose's come out of the packages of MediaPipe, by the pip or npm that is set up on this machine.
+
     FOSBURY_WEIGHTS_MIRROR names another place: the address of a folder that holds files of the same names.
 
     Example: `fosbury fetch yolo11n yolo11m`

@@ -34,7 +34,7 @@ def load_model(
     ----------
     path : str or Path
         A checkpoint of YOLO (``.pt``) or RTMPose (``.pt`` of this project, ``.pth`` of MMPose), an ONNX file
-        (``.onnx``) or a CoreML package (``.mlpackage``).
+        (``.onnx``), a CoreML package (``.mlpackage``), or BlazePose or MoveNet (``.tflite``).
     skeleton : Skeleton, optional
         Its joints, where the file does not name them.
     image_size : int or (int, int), optional

