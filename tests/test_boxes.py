@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fosbury.errors import BadInput
-from fosbury.inference.boxes import BoxProvider, box_of, search, windows
+from fosbury.inference import boxes as boxes_module
+from fosbury.inference.boxes import BoxProvider, box_of, look_upright, search, windows
 from fosbury.inference.predict import predict_dataset
 from fosbury.inference.registry import load_model
 from fosbury.metrics.match import box_iou
@@ -122,3 +123,42 @@ def test_the_starter_weights_find_upright_athletes_by_themselves(source, skeleto
     labelled = np.array([f.people[0].box for f in clips.frames])
     overlap = [box_iou(box[None], found[0].box[None])[0, 0] for box, found in zip(labelled, poses, strict=True)]
     assert np.mean(np.array(overlap) > 0.5) > 0.8
+
+
+class Finder:
+    """Finds people by itself, at the boxes that it was made with, the first surest."""
+
+    skeleton, input_size, licence, needs_boxes, temperature = CORNERS, (64, 64), "MIT", False, None
+
+    def __init__(self, boxes):
+        self.boxes = np.array(boxes, dtype=float)
+
+    def predict(self, images, boxes=None):
+        sure = np.linspace(0.9, 0.1, len(self.boxes))
+        return [
+            [
+                Pose(np.zeros((2, 2)), np.zeros(2), box, float(score))
+                for box, score in zip(self.boxes, sure, strict=True)
+            ]
+            for _ in images
+        ]
+
+
+def test_people_whom_another_model_finds_are_looked_at_the_surest_first(monkeypatch, tmp_path):
+    found = [(95, 75, 145, 145), (0, 0, 30, 30), (200, 10, 240, 70), (1, 1, 5, 5)]
+    monkeypatch.setattr(boxes_module, "load_model", lambda path, skeleton: Finder(found))
+    looker = BoxProvider(Blob(), str(tmp_path / "finder.pt"))
+    (poses,) = looker.predict([picture(100, 80)], [frame(None, 0)])
+    assert [pose.box.tolist() for pose in poses] == [list(map(float, box)) for box in found[:3]]
+    assert poses[0].keypoints.tolist() == [[100, 80], [140, 140]] and poses[0].score == 0.9
+
+
+def test_a_turned_look_gives_joints_of_the_picture():
+    """A blob takes no turned boxes: it is given a turned part of the picture, and its joints are put back."""
+    place = Pose(
+        np.array([[120.0, 110.0], [160.0, 110.0], [0, 0], [0, 0]]), np.ones(4), np.array([80.0, 70, 160, 150]), 0.7
+    )
+    pose = look_upright(Blob(), picture(100, 90, 40, 40), place)
+    low, high = np.sort(pose.keypoints, axis=0)
+    assert np.abs(low - [100, 90]).max() < 1.5 and np.abs(high - [140, 130]).max() < 1.5
+    assert pose.score == 0.7
