@@ -19,17 +19,17 @@ from fosbury.inference.rotated_crop import lean
 from fosbury.media.image import read_image
 
 FULL, DETECTOR, MOVENET = "blazepose_landmark_full", "blazepose_detection", "movenet_lightning_int8"
-# Of mp.solutions.pose in MediaPipe 0.10.14, static_image_mode, model_complexity 1, on flops/images/im05838.jpg: pixels
+# Of mp.solutions.pose in MediaPipe 0.10.14, static_image_mode, model_complexity 1, on flops/images/im04284.jpg: pixels
 # of the detector's first two points, and of shoulders, hips and ankles.
-PICTURE = "im05838.jpg"
-THEIR_DETECTION = [[136.98, 46.64], [202.16, 47.84]]
+PICTURE = "im04284.jpg"
+THEIR_DETECTION = [[160.5, 199.26], [57.33, 191.01]]
 THEIR_JOINTS = {
-    "left_shoulder": [179.26, 48.21],
-    "right_shoulder": [178.86, 48.2],
-    "left_hip": [134.68, 46.14],
-    "right_hip": [135.87, 48.47],
-    "left_ankle": [112.74, 71.58],
-    "right_ankle": [114.48, 75.22],
+    "left_shoulder": [92.78, 213.33],
+    "right_shoulder": [99.6, 185.91],
+    "left_hip": [159.51, 202.47],
+    "right_hip": [162.75, 194.05],
+    "left_ankle": [208.8, 238.49],
+    "right_ankle": [208.28, 236.82],
 }
 
 
@@ -148,3 +148,18 @@ def test_a_cut_off_network_is_refused(weights, tmp_path):
         (tmp_path / "cut.tflite").write_bytes(content[: int(len(content) * share)])
         with pytest.raises(BadInput, match=r"cut\.tflite"):
             open_model(tmp_path / "cut.tflite")
+
+
+def test_another_network_is_refused_before_it_is_run(weights, tmp_path):
+    """The detector, made to claim an input of 225 rows: LiteRT opens it, and its shape is no known one's."""
+    content = (weights / f"{DETECTOR}.tflite").read_bytes()
+    shape, other = (np.array([1, rows, 224, 3], "<i4").tobytes() for rows in (224, 225))
+    assert content.count(shape) >= 1
+    (tmp_path / "other.tflite").write_bytes(content.replace(shape, other))
+    with pytest.raises(BadInput, match=r"other\.tflite: takes 1 x 225 x 224 x 3 and answers 1 x 2254 x 12, which"):
+        open_model(tmp_path / "other.tflite")
+
+
+def test_what_litert_prints_stays_off_the_terminal(weights, capfd):
+    load_model(weights / f"{DETECTOR}.tflite").predict([np.zeros((50, 60, 3), np.uint8)])
+    assert capfd.readouterr() == ("", "")
