@@ -36,10 +36,11 @@ DECIDES_NO_OUTPUT = {
 
 _BACKENDS = tuple(kind.module for kind in BACKENDS.values())
 _EXPORTED = tuple(kind.module for kind in EXPORTED.values() if not kind.read_only)
+_READ_ONLY = tuple(kind.module for kind in EXPORTED.values() if kind.read_only)
 _REFINE = "fosbury.inference.refine"
 BY_NAME = {
     "train": _BACKENDS,
-    "evaluate": (*_BACKENDS, _REFINE),
+    "evaluate": (*_BACKENDS, *_READ_ONLY, _REFINE),
     "export": (*_BACKENDS, *_EXPORTED),
     "evaluate_export": (*_EXPORTED, _REFINE),
     "starter": _BACKENDS,

@@ -17,7 +17,7 @@ from ai_edge_litert.interpreter import Interpreter
 from fosbury.errors import BadInput
 from fosbury.inference import blazepose
 from fosbury.inference.landmarks import PADDING, Answer, SquareCrop, predict_landmarks, read_landmarks
-from fosbury.inference.metadata import check_size, skeleton_of
+from fosbury.inference.metadata import skeleton_of
 from fosbury.machine import default_threads
 from fosbury.media.files import check_file
 from fosbury.pose import Pose
@@ -228,6 +228,8 @@ def open_model(
 ) -> TflitePose | DetectorPose:
     """Open a TFLite file; see ``inference.registry.load_model``.
 
+    The size of its input is fixed, whatever ``image_size`` says: an evaluation may give one for all its models.
+
     Raises
     ------
     BadInput
@@ -237,7 +239,6 @@ def open_model(
     for opener in OPENERS:
         model: TflitePose | DetectorPose | None = opener(network, skeleton, confidence)
         if model is not None:
-            check_size(path, model.input_size, image_size)
             return model
     shapes = [" x ".join(map(str, shape)) for shape, _ in (*network.inputs[:1], *network.outputs[:1])]
     found = f"takes {shapes[0]} and answers {shapes[1]}" if len(shapes) == 2 else "has no input or no output"
