@@ -212,6 +212,11 @@ def test_operations_by_hand():
     masks = {"end_mask": [False, True], "squeeze_mask": [True, False]}
     run("slice_by_index", [-2.0, 3.0], x=X, begin=[0, 1], end=[0, 0], **masks)
     run("max_pool", [[[[1.0, 3.0]]]], x=X[None, None], kernel_sizes=[1, 3], strides=[1, 2], pad_type="same")
+    run("relu6", [[2.0, 0.0, 6.0]], x=2 * X)
+    run("pad", [[9.0, 1.0, -2.0, 3.0, 9.0, 9.0]], x=X, pad=[0, 0, 1, 2], mode="constant", constant_val=9.0)
+    twice = {"scale_factor_height": 1, "scale_factor_width": 2}
+    run("upsample_bilinear", [[[[1.0, 0.25, -1.25, -0.75, 1.75, 3.0]]]], x=X[None, None], align_corners=False, **twice)
+    run("upsample_bilinear", [[[[1.0, -0.2, -1.4, -1.0, 1.0, 3.0]]]], x=X[None, None], align_corners=True, **twice)
     run("cast", [[1.0, -2.0, 3.0]], x=X, dtype="fp16")
     run("cast", [[1, -1, 3]], x=X + 0.25, dtype="int32")
 
@@ -257,6 +262,10 @@ def test_parameters_and_settings_that_are_not_known_are_refused():
     for kind, inputs in (("relu", {"x": mil.Value("x"), "slope": 1.0}), ("teleport", {})):
         with pytest.raises(mil.UnknownOperationError, match=kind):
             mil.Program([mil.Operation(kind, inputs, [("y", False)])], ["y"])
+    with pytest.raises(mil.UnknownOperationError, match="pad by 'reflect'"):
+        run("pad", X, x=X, pad=[0, 0, 1, 1], mode="reflect")
+    with pytest.raises(mil.UnknownOperationError, match="by edges"):
+        run("upsample_bilinear", X, x=X[None, None], align_corners=False, half_pixel_centers=False)
 
 
 class _Everything(torch.nn.Module):

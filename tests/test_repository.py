@@ -50,6 +50,7 @@ CONFINED = {
     "mmpose": {"backends/rtmpose.py"},
     "mmengine": {"backends/rtmpose.py"},
     "mmcv": {"backends/rtmpose.py"},
+    "tflite": {"backends/tflite_network.py"},
     "coremltools": {"export/coreml.py"},
     "ai_edge_litert": {"export/tflite.py"},
     "altair": {"report/charts.py"},

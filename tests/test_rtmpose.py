@@ -28,6 +28,7 @@ from fosbury.pose import Dataset, Frame, Person
 from fosbury.recipe import Recipe, RtmposeRecipe, YoloRecipe
 from fosbury.synth.stills import write_stills
 from fosbury.training.job import TrainingJob
+from fosbury.training.schedule import learning_rate
 from fosbury.training.selection import is_best
 
 RECIPE = Recipe(epochs=3, batch=6, image_size=256, lr0=1e-3, rtmpose=RtmposeRecipe(erasing=0.5, half_body=0.3))
@@ -201,7 +202,7 @@ def test_targets_lie_on_the_joints_whatever_the_augmentation(dotted):
 
 def test_the_rate_rises_then_falls_to_its_last_share():
     recipe = changed(RECIPE, epochs=10, lr0=0.01, lrf=0.1, warmup_epochs=1.0)
-    rates = [rtmpose._rate(recipe, epoch) for epoch in np.linspace(0, 10, 101)]
+    rates = [learning_rate(recipe, epoch) for epoch in np.linspace(0, 10, 101)]
     assert rates[0] < 1e-4 and np.argmax(rates) == 10
     assert rates[-1] == pytest.approx(0.001)
     assert (np.diff(rates[10:]) < 0).all()

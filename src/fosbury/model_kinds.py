@@ -56,6 +56,9 @@ BACKENDS = {
         },
         needs_boxes=True,
     ),
+    "blazepose": ModelKind(
+        module="fosbury.backends.blazepose", suffixes=(), packages={"tflite": "tflite"}, needs_boxes=True
+    ),
 }
 EXPORTED = {
     "onnx": ModelKind(module="fosbury.export.onnx", suffixes=(".onnx",)),

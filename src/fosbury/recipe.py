@@ -66,6 +66,34 @@ class RtmposeRecipe(Section):
     aux_grid_loss: NotNegative = 0.0
 
 
+class BlazeposeRecipe(Section):
+    """What only BlazePose uses.
+
+    Attributes
+    ----------
+    around : 'picture' or 'upright'
+        Where a rotation of 0 is: the picture as it is, or turned so that the labelled trunk stands upright, as a second
+        look has it. A person without a labelled trunk is turned as the picture is.
+    relative_step : bool
+        Let each tensor learn at the rate of ``lr0`` times the root mean square of its weights. The network of the
+        .tflite has no batch normalisation left, so that its tensors differ in size by orders of magnitude, and a common
+        rate that moves the large ones ruins the small ones.
+    frozen_layers : int
+        Number of convolutions, from the input, whose weights stay as they are.
+    head_epochs : int
+        Number of epochs, from the first, in which only the last layer learns.
+    tolerance : float
+        Error, as a share of the crop's side, beyond which the loss of a joint grows slowly: a wrong label counts
+        little.
+    """
+
+    around: Literal["picture", "upright"] = "picture"
+    relative_step: bool = True
+    frozen_layers: Annotated[int, Field(ge=0, le=1000)] = 0
+    head_epochs: Annotated[int, Field(ge=0, le=10_000)] = 0
+    tolerance: Annotated[float, Field(gt=0, le=1)] = 0.03
+
+
 class Recipe(Section):
     """Settings of one fine-tuning.
 
@@ -76,7 +104,8 @@ class Recipe(Section):
     epochs, batch : int
         Passes over the training frames, frames in a step.
     image_size : int
-        Side in pixels of the square training input, for networks that leave it open. RTMPose's input is 256 x 192.
+        Side in pixels of the square training input, for networks that leave it open. RTMPose's input is 256 x 192,
+        BlazePose's 256 x 256.
     lr0, lrf : float
         First learning rate (AdamW), and the last as a share of it (cosine in between).
     weight_decay, warmup_epochs : float
@@ -97,7 +126,7 @@ class Recipe(Section):
         second look meets (``refine.CropRefiner``).
     oversample_arch : int
         How often an epoch shows each arch frame of the training split.
-    yolo, rtmpose : Section
+    yolo, rtmpose, blazepose : Section
         What only that backend uses.
     """
 
@@ -123,6 +152,7 @@ class Recipe(Section):
     oversample_arch: Annotated[int, Field(ge=1, le=1000)] = 1
     yolo: YoloRecipe = YoloRecipe()
     rtmpose: RtmposeRecipe = RtmposeRecipe()
+    blazepose: BlazeposeRecipe = BlazeposeRecipe()
 
     def ignored_by(self, backend: str) -> dict[str, tuple[Any, Any]]:
         """Find what the sections of other backends set: by dotted key the value, and the default it should have."""

@@ -40,6 +40,7 @@ from fosbury.training.job import TrainingJob
 from fosbury.training.progress import Progress
 from fosbury.training.run import TrainingRun, checked
 from fosbury.training.sampling import focus_repeats
+from fosbury.training.schedule import learning_rate, moving_average
 
 
 class _Uncompiled(types.ModuleType):
@@ -103,7 +104,6 @@ BATCH = 32  # crops in one forward pass of prediction
 SAMPLE = 128  # pictures that batch-norm statistics are taken from
 KEPT = 2 << 30  # bytes of decoded pictures in memory; the others are read again each epoch
 CLIP = 35.0  # largest norm of the gradient, as in MMPose's body8 recipes for RTMPose
-EMA_DECAY, EMA_RAMP = 0.9998, 500.0  # MMPose's momentum of 0.0002, from 1 falling to it: 0.37 after 500 steps
 LOWER = ("hip", "knee", "ankle", "heel", "foot", "toe")
 
 
@@ -394,12 +394,6 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=recipe.lr0)
 
 
-def _rate(recipe: Recipe, epoch: float) -> float:
-    """Learning rate at a moment: a linear start, then a cosine from ``lr0`` to ``lr0 * lrf``."""
-    cosine = recipe.lrf + (1 - recipe.lrf) * (1 + np.cos(np.pi * min(1.0, epoch / recipe.epochs))) / 2
-    return float(recipe.lr0 * cosine * min(1.0, (epoch + 1e-3) / max(recipe.warmup_epochs, 1e-3)))
-
-
 def finetune(job: TrainingJob) -> Path:
     """Fine-tune RTMPose, or train it from scratch, on the labelled boxes; see ``backends.Backend``.
 
@@ -424,7 +418,7 @@ def finetune(job: TrainingJob) -> Path:
         _recompute_bn_stats(network, crops)
     forward = _Forward(network)
     forward.to(torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average: Any = AveragedModel(forward, avg_fn=_ema, use_buffers=True)
+    average = moving_average(forward)
     optimizer = _optimizer(forward, recipe)
     if run.resumed is not None:
         forward.load_state_dict(run.resumed["model"])
@@ -437,7 +431,7 @@ def finetune(job: TrainingJob) -> Path:
         predict = partial(_run, average.module.eval(), device)
         found = SIMCC.predict(run.selection.images, boxes, predict, size=INPUT, joints=len(skeleton), batch=BATCH)
         scores = run.score(found, average.module.network.state_dict)
-        row = {"epoch": epoch + 1, "pose_loss": loss, "lr": _rate(recipe, epoch + 1), **scores}
+        row = {"epoch": epoch + 1, "pose_loss": loss, "lr": learning_rate(recipe, epoch + 1), **scores}
         state = {
             "model": forward.state_dict(),
             "average": average.state_dict(),
@@ -446,11 +440,6 @@ def finetune(job: TrainingJob) -> Path:
         run.end_epoch(row, state)
     run.finish(lambda best: save_network(best, job.architecture, job.out, skeleton))
     return job.out
-
-
-def _ema(average: torch.Tensor, value: torch.Tensor, updates: Any) -> torch.Tensor:
-    decay = EMA_DECAY * (1 - torch.exp(-updates / EMA_RAMP))
-    return average + (value - average) * (1 - decay).to(value.dtype) if value.is_floating_point() else value
 
 
 def _recompute_bn_stats(network: nn.Module, crops: _Crops) -> None:
@@ -492,7 +481,7 @@ def _epoch(
         pictures, along_x, along_y, labelled = (part.to(device) for part in batch)
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         for group in optimizer.param_groups:
-            group["lr"] = _rate(recipe, epoch + step / len(loader))
+            group["lr"] = learning_rate(recipe, epoch + step / len(loader))
         with torch.autocast(device.partition(":")[0], torch.bfloat16, enabled=bool(recipe.bfloat16)):
             answer = forward(pictures)
         answer = answer.float()

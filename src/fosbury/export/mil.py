@@ -286,6 +286,11 @@ def _relu(x):
     return functional.relu(_tensor(x))
 
 
+@operation("relu6")
+def _relu6(x):
+    return functional.relu6(_tensor(x))
+
+
 @operation("silu")
 def _silu(x):
     return functional.silu(_tensor(x))
@@ -376,6 +381,21 @@ def _slice_by_index(x, begin, end, stride=None, begin_mask=None, end_mask=None, 
             for i in range(count)
         )
     ]
+
+
+@operation("pad")
+def _pad(x, pad, mode="constant", constant_val=0.0):
+    if str(mode) != "constant":
+        raise UnknownOperationError(f"pad by '{mode}'")
+    return functional.pad(_tensor(x), _padding("custom", pad, [], [], [], []), value=float(constant_val))
+
+
+@operation("upsample_bilinear")
+def _upsample_bilinear(x, scale_factor_height=1.0, scale_factor_width=1.0, align_corners=True, half_pixel_centers=None):
+    if half_pixel_centers is not None and bool(half_pixel_centers) == bool(align_corners):
+        raise UnknownOperationError("upsample_bilinear by edges")
+    factors = (float(scale_factor_height), float(scale_factor_width))
+    return functional.interpolate(x, scale_factor=factors, mode="bilinear", align_corners=bool(align_corners))
 
 
 @operation("upsample_nearest_neighbor")
