@@ -10,6 +10,7 @@ from scratch import Scratch
 
 from fosbury import config
 from fosbury.errors import BadInput, BadInputs
+from fosbury.inference.packages import package_file
 from fosbury.model_kinds import BACKENDS
 from fosbury.recipe import Recipe, Section
 
@@ -98,7 +99,7 @@ def test_the_default_needs_no_download():
 def test_weights_that_can_be_fetched_can_be_verified(name):
     model = config.model_option(name, ROOT)
     assert (model.url is None) == (model.sha256 is None)
-    assert model.url is None or model.url.startswith("https://")
+    assert model.url is None or model.url.startswith("https://") or package_file(model.url)
 
 
 @pytest.mark.parametrize(
