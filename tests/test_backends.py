@@ -156,9 +156,9 @@ def test_params_take_a_backend_of_the_table_and_no_other(toy):
     with pytest.raises(BadInput, match=r"model\.boxes should be labels, search or track"):
         config.parse_params(values)
     values["model"] |= {"backend": "tensorflow"}
-    with pytest.raises(BadInput, match="should be 'yolo' or 'rtmpose' or 'toy'"):
+    with pytest.raises(BadInput, match="should be 'yolo' or 'rtmpose' or 'blazepose' or 'toy'"):
         config.parse_params(values)
-    with pytest.raises(BadInput, match=r"model\.backend: is 'tensorflow'; choose one of yolo, rtmpose, toy"):
+    with pytest.raises(BadInput, match=r"model\.backend: is 'tensorflow'; choose one of yolo, rtmpose, blazepose, toy"):
         backend("tensorflow")
 
 
