@@ -16,6 +16,12 @@ from omegaconf import OmegaConf
 
 ROOT = Path(__file__).resolve().parents[1]
 CONF = ROOT / "conf"
+RENAMED = {
+    "evaluate.second_look": ["refine=zoom", "refine=upright"],
+    "evaluate.upright": ["refine=upright"],
+}
+"""Keys of before, and what takes their place in the same section."""
+
 LOCK = ROOT / "requirements.lock"
 
 
@@ -100,7 +106,7 @@ def suggesting(apply: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
             section, _, key = unknown[1].rpartition(".") if unknown else ("", "", "")
             known = OmegaConf.select(cfg, section) if section else cfg
             near = difflib.get_close_matches(key, map(str, known), n=2) if isinstance(known, Mapping) else []
-            near = near or _below(known, key)
+            near = near or _below(known, key) or RENAMED.get(unknown[1] if unknown else "", [])
             if not near:
                 raise
             meant = " or ".join(f"{section}.{each}".lstrip(".") for each in near)

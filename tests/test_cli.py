@@ -322,7 +322,9 @@ def test_evaluate_refuses_what_it_cannot_measure(repository):
     assert "is a folder" in refused("evaluate", "--model", "model.onnx", *labels, "--json", repository)
     starter = ROOT / "models" / "starter" / "yolo11n-pose.pt"
     assert "multiple of 32" in refused("evaluate", "--model", starter, *labels, "--image-size", "333")
-    assert "--second-look" in refused("evaluate", "--model", starter, *labels, "--upright")
+    assert "--refine upright" in refused("evaluate", "--model", starter, *labels, "--upright")
+    assert "--refine zoom --margin 2" in refused("evaluate", "--model", starter, *labels, "--second-look", "2")
+    assert "--refine vote" in refused("evaluate", "--model", starter, *labels, "--cheap", "0.05")
 
 
 @pytest.mark.parametrize("clips", [False, True])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from scratch import Scratch
@@ -11,8 +12,10 @@ from scratch import Scratch
 from fosbury import config
 from fosbury.errors import BadInput, BadInputs
 from fosbury.inference.packages import package_file
+from fosbury.inference.registry import REFINERS
 from fosbury.model_kinds import BACKENDS
 from fosbury.recipe import Recipe, Section
+from fosbury.refinement import How, Refinement
 
 ROOT = Path(__file__).parents[1]
 OPTIONS = [(group, name) for group in config.GROUPS for name in config.options(group, ROOT) if name != "base"]
@@ -72,10 +75,21 @@ def test_photos_takes_the_overrides_that_its_comment_names():
     assert composed("experiment=photos", *held_out).split.assign == {"theirs": "test"}
 
 
-def test_only_a_second_look_can_be_turned_upright():
-    with pytest.raises(BadInputs, match="second_look"):
-        composed("evaluate.upright=true")
-    assert composed("evaluate.upright=true", "evaluate.second_look=1.5").evaluate.upright
+def test_refinement_is_one_of_four_and_names_of_before_are_answered_with_those_of_today():
+    asked = composed("evaluate.refine=vote", "evaluate.margin=2.0", "evaluate.vote.views=9").evaluate.refinement
+    assert (asked.how, asked.margin, asked.vote.views) == ("vote", 2.0, 9)
+    assert composed().evaluate.refinement == Refinement(margin=composed().evaluate.margin), "the defaults are conf's"
+    with pytest.raises(BadInputs, match=r"evaluate\.refine.*'upright'"):
+        composed("evaluate.refine=turned")
+    for key, value in (("upright", "true"), ("second_look", "1.5")):
+        with pytest.raises(BadInput, match=r"evaluate\.refine"):
+            composed(f"evaluate.{key}={value}")
+        with pytest.raises(BadInputs, match=r"evaluate\.refine.*evaluate\.margin"):
+            composed(f"+evaluate.{key}={value}")
+
+
+def test_every_refinement_has_its_module():
+    assert {"none", *REFINERS} == set(get_args(How))
 
 
 def test_boxes_suit_the_model():
@@ -83,9 +97,9 @@ def test_boxes_suit_the_model():
     with pytest.raises(BadInputs) as caught:
         composed("model=rtmpose_s", "model.boxes=null")
     assert caught.value.problems[0].startswith("model.boxes should be labels")
-    with pytest.raises(BadInputs, match="second_look"):
+    with pytest.raises(BadInputs, match=r"evaluate\.refine"):
         composed("model.boxes=labels")
-    assert composed("model.boxes=labels", "evaluate.second_look=1.5").model.boxes == "labels"
+    assert composed("model.boxes=labels", "evaluate.refine=zoom").model.boxes == "labels"
 
 
 def test_the_default_needs_no_download():
@@ -194,7 +208,7 @@ def test_an_override_that_does_not_fit_is_answered_in_one_sentence(override, wor
         (["~skeleton.limbs"], ["no limbs"]),
         (["skeleton.pairs=[]"], ["pair left and right", "[left_eye, right_eye]", "'pairs'"]),
         (["skeleton=lsp14", "skeleton.pairs=[[left_hip,right_hip]]"], ["[left_knee, right_knee]"]),
-        (["skeleton.trunk.hips=[]", "evaluate.second_look=1.5", "evaluate.upright=true"], ["evaluate.upright=false"]),
+        (["skeleton.trunk.hips=[]", "evaluate.refine=upright"], ["evaluate.refine=zoom"]),
         (["skeleton=lowerbody10", "train.upright_crops=true"], ["no trunk", "train.upright_crops=false"]),
     ],
 )

@@ -17,6 +17,7 @@ from fosbury.export import coreml, mil
 from fosbury.export.coreml import CoreMLPose, read_package, to_coreml
 from fosbury.inference.protocol import PoseModel
 from fosbury.inference.registry import load_model
+from fosbury.refinement import Refinement
 from fosbury.skeleton import Skeleton
 
 CONF = Path(__file__).parents[1] / "conf/skeleton"
@@ -45,7 +46,7 @@ def test_a_temperature_travels(packages, tmp_path):
     package = to_coreml(module(COCO, temperature=2.5), tmp_path / "c.mlpackage")
     about = read_package(package)[0].description.metadata
     assert about.userDefined["fosbury.temperature"] == "2.5" and "/ 2.5))" in about.shortDescription
-    assert load_model(package).temperature == load_model(package, second_look=1.5).temperature == 2.5
+    assert load_model(package).temperature == load_model(package, refinement=Refinement(how="zoom")).temperature == 2.5
     assert load_model(packages["int8"]).temperature is None
 
 

@@ -25,7 +25,7 @@ PACKAGE = ROOT / "src" / "fosbury"
 # The layers, lowest first: a package imports only from layers below its own (and from itself).
 LAYERS = (
     ("errors", "files", "documents", "progress", "model_kinds"),
-    ("skeleton", "media", "machine", "environment", "recipe"),
+    ("skeleton", "media", "machine", "environment", "recipe", "refinement"),
     ("pose", "config"),
     ("formats", "dataset", "metrics"),
     ("training", "inference"),
@@ -40,6 +40,7 @@ NEIGHBOURS = {
     ("files", "errors"),
     ("documents", "errors"),
     ("config", "skeleton"),
+    ("refinement", "recipe"),
     ("formats", "media"),
     ("training", "inference"),
     ("environment", "machine"),

@@ -10,8 +10,10 @@ from fosbury.inference.protocol import PoseModel
 from fosbury.inference.refine import CropRefiner
 from fosbury.inference.registry import load_model
 from fosbury.pose import Pose
+from fosbury.refinement import Refinement
 from fosbury.skeleton import Skeleton
 
+STARTER = Path(__file__).parents[1] / "models/starter/yolo11n-pose.pt"
 SKELETON = Skeleton.from_mapping({"name": "dot", "joints": ["dot"], "sigmas": {"dot": 0.05}})
 
 
@@ -192,9 +194,11 @@ def test_a_skeleton_without_a_trunk_is_not_turned():
 
 
 def test_a_model_file_is_opened_with_a_second_look_where_one_is_asked_for():
-    starter = Path(__file__).parents[1] / "models/starter/yolo11n-pose.pt"
-    once, twice = load_model(starter, image_size=64), load_model(starter, image_size=64, second_look=1.5)
+    once, twice = (
+        load_model(STARTER, image_size=64),
+        load_model(STARTER, image_size=64, refinement=Refinement(how="zoom")),
+    )
     assert isinstance(twice, CropRefiner) and not isinstance(once, CropRefiner)
-    turned = load_model(starter, image_size=64, second_look=1.5, upright=True)
+    turned = load_model(STARTER, image_size=64, refinement=Refinement(how="upright"))
     assert turned.upright and not twice.upright
     assert twice.margin == 1.5 and twice.input_size == once.input_size

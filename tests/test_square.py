@@ -25,6 +25,15 @@ def test_points_go_into_the_square_and_back(angle, margin):
     assert np.abs(square.points(np.array([80.0, 80.0])) - square.side / 2).max() <= 1
 
 
+@given(ANGLES, st.integers(20, 400))
+def test_a_square_that_is_scaled_down_shows_the_same(angle, largest):
+    whole, small = (RotatedCrop.around(BOX, 1.5, angle, largest=side) for side in (None, largest))
+    points = np.array([[1.0, 2.0], [50.5, 77.25], [80.0, 80.0]])
+    assert small.side == min(largest, whole.side) and small.scale == pytest.approx(small.side / whole.side)
+    assert np.allclose(small.to_image(small.points(points)), points)
+    assert np.abs(small.points(points) / small.scale - whole.points(points)).max() <= 1 + 1 / small.scale
+
+
 @given(ANGLES)
 def test_what_leans_by_the_angle_stands_upright_in_the_square(angle):
     hip = np.array([70.0, 80.0])

@@ -23,6 +23,7 @@ from fosbury.errors import BadInput, BadInputs
 from fosbury.files import write_text
 from fosbury.model_kinds import BACKENDS
 from fosbury.recipe import Positive, Recipe, Section, Share, Side
+from fosbury.refinement import How, Margin, Refinement, VoteSettings
 from fosbury.skeleton import Skeleton, normalise
 
 GROUPS = ("data", "split", "skeleton", "model", "train", "evaluate", "export")
@@ -126,16 +127,26 @@ class Evaluate(Section):
     name: str
     confidence: Share
     image_size: Side
-    second_look: Annotated[float, Field(ge=1, le=4)] | None
-    upright: bool
+    refine: How
+    margin: Margin
+    vote: VoteSettings
     phase: Phase
     cap: Annotated[float, Field(gt=0, le=1)]
 
-    @model_validator(mode="after")
-    def _turns_what_it_looks_at(self) -> Evaluate:
-        if self.upright and self.second_look is None:
-            raise ValueError("upright turns the second look, and second_look is null: set it, to 1.5 for instance")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _no_names_of_before(cls, values: Any) -> Any:
+        old = [f"evaluate.{key}" for key in ("second_look", "upright") if isinstance(values, dict) and key in values]
+        if old:
+            raise ValueError(
+                f"{' and '.join(old)}: set evaluate.refine (none, zoom, upright, vote) and evaluate.margin"
+            )
+        return values
+
+    @property
+    def refinement(self) -> Refinement:
+        """How people are looked at again."""
+        return Refinement(how=self.refine, margin=self.margin, vote=self.vote)
 
 
 class Export(Section):
@@ -175,8 +186,8 @@ class Params(Section):
             return self
         if boxes in ("search", "track"):
             raise ValueError(f"model.boxes should be null for {name}, which finds people by itself")
-        if boxes is not None and self.evaluate.second_look is None:
-            hint = "or evaluate.second_look be set, to 1.5 for instance"
+        if boxes is not None and self.evaluate.refine == "none":
+            hint = "or evaluate.refine be zoom, upright or vote"
             raise ValueError(f"model.boxes should be null for {name}, {hint}")
         return self
 
@@ -260,17 +271,15 @@ def _check_skeleton(params: Params, where: str) -> None:
     ]
     if lacking:
         raise BadInput(where, f"does not pair left and right: {', '.join(lacking)}", "add them under 'pairs'")
-    turning = [
-        key
-        for key, on in (
-            ("evaluate.upright", params.evaluate.upright),
-            ("train.upright_crops", params.train.upright_crops),
-        )
-        if on
-    ]
-    if turning and not all(skeleton.trunk):
-        problem = f"has no trunk (shoulders and hips), by which {' and '.join(turning)} would turn people"
-        raise BadInput(where, problem, f"set {' and '.join(f'{key}=false' for key in turning)}")
+    turning = {
+        "evaluate.refine=zoom": params.evaluate.refine == "upright",
+        "train.upright_crops=false": params.train.upright_crops,
+    }
+    instead = [setting for setting, on in turning.items() if on]
+    if instead and not all(skeleton.trunk):
+        keys = " and ".join(setting.partition("=")[0] for setting in instead)
+        problem = f"has no trunk (shoulders and hips), by which {keys} would turn people"
+        raise BadInput(where, problem, f"set {' and '.join(instead)}")
 
 
 def load_params(path: str | Path = PARAMS) -> Params:

@@ -138,12 +138,15 @@ class Pose:
         ``x1, y1, x2, y2`` in pixels.
     score : float
         Confidence in the person, in [0, 1].
+    doubt : ndarray of float64, shape (K,), or None
+        Error to be expected of each joint in mm-equivalents (see `inference.vote`), where views of the person voted.
     """
 
     keypoints: np.ndarray
     confidence: np.ndarray
     box: np.ndarray
     score: float
+    doubt: np.ndarray | None = None
 
 
 def midpoint(keypoints: np.ndarray, joints: tuple[int, ...]) -> np.ndarray:

@@ -26,7 +26,8 @@ DECIDES_NO_OUTPUT = {
     # how a text gets to its place; tests/test_documents.py holds the bytes of JSON and CSV
     "files.py",
     # where things are, and what values may be
-    *("backends/__init__.py", "inference/protocol.py", "inference/registry.py", "model_kinds.py", "recipe.py"),
+    *("backends/__init__.py", "inference/protocol.py", "inference/registry.py", "model_kinds.py"),
+    *("recipe.py", "refinement.py"),
     # what belongs to the machine, and a record of it beside the results
     *("environment.py", "machine.py"),
     # bars and lines of progress
@@ -37,7 +38,7 @@ DECIDES_NO_OUTPUT = {
 _BACKENDS = tuple(kind.module for kind in BACKENDS.values())
 _EXPORTED = tuple(kind.module for kind in EXPORTED.values() if not kind.read_only)
 _READ_ONLY = tuple(kind.module for kind in EXPORTED.values() if kind.read_only)
-_REFINE = "fosbury.inference.refine"
+_REFINE = "fosbury.inference.vote"  # and what it imports
 BY_NAME = {
     "train": _BACKENDS,
     "evaluate": (*_BACKENDS, *_READ_ONLY, _REFINE),

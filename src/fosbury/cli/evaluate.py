@@ -13,6 +13,15 @@ from fosbury.errors import BadInput
 app = typer.Typer()
 
 
+class Refine(StrEnum):
+    """How each person is looked at again."""
+
+    none = "none"
+    zoom = "zoom"
+    upright = "upright"
+    vote = "vote"
+
+
 @app.command()
 def evaluate(
     model: Annotated[Path, typer.Option(help="A checkpoint (.pt), an ONNX file, a CoreML package or a .tflite file.")],
@@ -28,10 +37,25 @@ def evaluate(
         int | None, typer.Option(min=32, help="Side of the model's input in pixels; an exported file has its own.")
     ] = None,
     confidence: Annotated[float, typer.Option(min=0, max=1, help="Least score of a predicted person.")] = 0.05,
-    second_look: Annotated[
-        float | None, typer.Option(min=1, max=4, help="Look again at a square of so many boxes around each person.")
+    refine: Annotated[
+        Refine,
+        typer.Option(
+            help="Look again at each person: from nearer (zoom), from nearer and turned upright (upright), or in many "
+            "turned views that vote (vote)."
+        ),
+    ] = Refine.none,
+    margin: Annotated[
+        float,
+        typer.Option(min=1, max=4, help="Side of the square that is looked at again, in sides of the person's box."),
+    ] = 1.5,
+    cheap: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Vote only where the first two views are further apart than so many sides of the box."
+        ),
     ] = None,
-    upright: Annotated[bool, typer.Option("--upright", help="Turn each person upright for the second look.")] = False,
+    second_look: Annotated[float | None, typer.Option(hidden=True)] = None,
+    upright: Annotated[bool, typer.Option("--upright", hidden=True)] = False,
     boxes: Annotated[
         str | None,
         typer.Option(
@@ -53,11 +77,15 @@ def evaluate(
     from fosbury.config import default_skeleton, named_skeleton
     from fosbury.files import write_json
     from fosbury.inference.labelled_set import evaluate_on_set
+    from fosbury.refinement import Refinement, VoteSettings
     from fosbury.report.table import terminal_table
 
     check_output(json_path, "--json")
-    if upright and second_look is None:
-        raise BadInput("--upright", "turns the second look, and none was asked for", "add --second-look 1.5")
+    if upright or second_look is not None:
+        name, instead = ("--upright", "upright") if upright else ("--second-look", "zoom")
+        raise BadInput(name, "is no option any more", f"write --refine {instead} --margin {second_look or margin:g}")
+    if cheap is not None and refine is not Refine.vote:
+        raise BadInput("--cheap", "makes a vote shorter, and none was asked for", "add --refine vote")
     found = evaluate_on_set(
         model,
         annotations,
@@ -66,8 +94,7 @@ def evaluate(
         default_skeleton=default_skeleton(),
         image_size=image_size,
         confidence=confidence,
-        second_look=second_look,
-        upright=upright,
+        refinement=Refinement(how=refine.value, margin=margin, vote=VoteSettings(cheap=cheap)),
         boxes=boxes,
         stature_mm=stature,
     )
@@ -75,7 +102,8 @@ def evaluate(
         write_json(json_path, found.to_json())
     Console().print(terminal_table({model.name: found.figures}))
     height, width = found.input_size
-    typer.echo(f"input: {width} x {height} px; boxes: {found.boxes}")
+    passes = f"; {found.passes:g} passes a picture" if found.passes is not None else ""
+    typer.echo(f"input: {width} x {height} px; boxes: {found.boxes}{passes}")
     for note in found.notes:
         typer.echo(f"note: {note}")
 

@@ -3,8 +3,9 @@
 So models are compared without being run again.
 
 For each model ``NAME/frame`` (P,) tells which of ``files`` a pose is of, with ``NAME/keypoints`` (P, K, 2) in pixels,
-``NAME/confidence`` (P, K), ``NAME/box`` (P, 4) and ``NAME/score`` (P,), all in float32. Nothing in it is ever
-unpickled, and the same poses give the same bytes.
+``NAME/confidence`` (P, K), ``NAME/box`` (P, 4) and ``NAME/score`` (P,), all in float32. Where poses have doubts
+there is ``NAME/doubt`` (P, K) in mm-equivalents, NaN for those without. Nothing in it is ever unpickled, and the same
+poses give the same bytes.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from fosbury.files import draft
 from fosbury.pose import Dataset, Pose
 
 PARTS = ("keypoints", "confidence", "box", "score")
+DOUBT = "doubt"
 MAX_UNPACKED = 2**31
 """Bytes; ten million poses of 17 joints."""
 HINT = "run 'dvc repro' to make it again"
@@ -70,6 +72,10 @@ def write_predictions(path: Path, dataset: Dataset, models: Mapping[str, Sequenc
         for part in PARTS:
             values = np.array([getattr(pose, part) for pose in poses], dtype=np.float32)
             arrays[f"{name}/{part}"] = values.reshape(shapes[part])
+        if any(pose.doubt is not None for pose in poses):
+            unknown = np.full(joints, np.nan)
+            doubts = [unknown if pose.doubt is None else pose.doubt for pose in poses]
+            arrays[f"{name}/{DOUBT}"] = np.array(doubts, dtype=np.float32)
     with draft(path) as unfinished, unfinished.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
@@ -119,7 +125,11 @@ def _poses(arrays: Mapping[str, np.ndarray], name: str, frames: int, joints: int
     shapes = [(len(owner), *shape) for shape in ((joints, 2), (joints,), (4,), ())]
     if [part.shape for part in parts] != shapes or any(part.dtype.kind != "f" for part in parts):
         raise ValueError("its arrays do not belong together")
-    parts = [part.astype(float) for part in parts]
-    for frame, keypoints, confidence, box, score in zip(owner, *parts, strict=True):
-        found[frame].append(Pose(keypoints, confidence, box, float(score)))
+    doubts = arrays.get(f"{name}/{DOUBT}", np.full((len(owner), joints), np.nan))
+    if doubts.shape != (len(owner), joints) or doubts.dtype.kind != "f":
+        raise ValueError("doubts of other poses")
+    parts = [part.astype(float) for part in (*parts, doubts)]
+    for frame, keypoints, confidence, box, score, doubt in zip(owner, *parts, strict=True):
+        pose = Pose(keypoints, confidence, box, float(score), doubt if np.isfinite(doubt).any() else None)
+        found[frame].append(pose)
     return found

@@ -12,9 +12,11 @@ from fosbury.dataset.phases import assign_phases, phases_from_tables
 from fosbury.formats.coco import read_coco
 from fosbury.formats.sets import read_set, set_of
 from fosbury.inference.predict import measure
+from fosbury.inference.refine import Refiner
 from fosbury.inference.registry import load_model
 from fosbury.metrics.selection import STATURE_MM
 from fosbury.pose import Dataset
+from fosbury.refinement import Refinement
 from fosbury.skeleton import Skeleton
 
 
@@ -30,6 +32,8 @@ class SetEvaluation:
         Height and width of the model's input in pixels.
     boxes : str
         Where the model looked, in words.
+    passes : float or None
+        How often the network ran for a picture, where people were looked at again.
     notes : tuple of str
         Of the labels and of the measurement.
     """
@@ -37,11 +41,13 @@ class SetEvaluation:
     figures: dict[str, Any]
     input_size: tuple[int, int]
     boxes: str
+    passes: float | None
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``fosbury evaluate --json`` writes."""
-        return {"input_size": list(self.input_size), "boxes": self.boxes, **self.figures}
+        about = {"input_size": list(self.input_size), "boxes": self.boxes, "passes": self.passes}
+        return about | self.figures
 
 
 def evaluate_on_set(
@@ -53,8 +59,7 @@ def evaluate_on_set(
     default_skeleton: Skeleton | None = None,
     image_size: int | None = None,
     confidence: float = 0.05,
-    second_look: float | None = None,
-    upright: bool = False,
+    refinement: Refinement | None = None,
     boxes: str | None = None,
     stature_mm: float = STATURE_MM,
 ) -> SetEvaluation:
@@ -73,7 +78,7 @@ def evaluate_on_set(
         The joints to measure; those of the model without it.
     default_skeleton : Skeleton, optional
         The joints of a model file that does not name its own.
-    image_size, confidence, second_look, upright
+    image_size, confidence, refinement
         As for ``load_model``.
     boxes : str, optional
         A source of ``boxes.BoxProvider``; without it the labelled boxes for a model that needs some.
@@ -86,7 +91,7 @@ def evaluate_on_set(
         If the model or the labels cannot be read, or nothing can be measured.
     """
     assumed = skeleton or default_skeleton
-    opened = load_model(model, assumed, image_size, confidence, second_look=second_look, upright=upright)
+    opened = load_model(model, assumed, image_size, confidence, refinement=refinement)
     if boxes is None and opened.needs_boxes:
         boxes = "labels"
     with TemporaryDirectory() as work:
@@ -96,7 +101,13 @@ def evaluate_on_set(
         ].evaluation
     figures = evaluation.to_json()
     height, width = opened.input_size
-    return SetEvaluation(figures, (height, width), boxes or "the model's own", (*dataset.notes, *figures["notes"]))
+    return SetEvaluation(
+        figures,
+        (height, width),
+        boxes=boxes or "the model's own",
+        passes=round(opened.passes / len(dataset), 2) if isinstance(opened, Refiner) else None,
+        notes=(*dataset.notes, *figures["notes"]),
+    )
 
 
 def _labels(annotations: Path, images: Path | None, skeleton: Skeleton, work: Path) -> tuple[Dataset, Path]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fosbury.errors import BadInput
-from fosbury.inference.boxes import BoxProvider, note_of
+from fosbury.inference.boxes import LABELS, BoxProvider, note_of
 from fosbury.inference.protocol import PoseModel
 from fosbury.media.image import read_image
 from fosbury.metrics.calibration import temperature_scaled
@@ -50,6 +50,7 @@ def poses_in(poses: Sequence[Pose], source: Skeleton, target: Skeleton) -> list[
             pose,
             keypoints=np.where(absent[:, None], np.nan, pose.keypoints[place]),
             confidence=np.where(absent, 0.0, pose.confidence[place]),
+            doubt=None if pose.doubt is None else np.where(absent, np.nan, pose.doubt[place]),
         )
         for pose in poses
     ]
@@ -91,12 +92,15 @@ def predict_dataset(
         If a picture cannot be read.
     """
     predictions: list[list[Pose]] = []
-    looker = BoxProvider(model, boxes) if boxes else None
+    finder = model if boxes in (None, LABELS) else getattr(model, "finder", model)
+    looker = BoxProvider(finder, boxes) if boxes else None
     with Bar(title, "frame", len(dataset)) as bar:
         for start in range(0, len(dataset), batch):
             frames = dataset.frames[start : start + batch]
             images = [read_image(root / frame.file_name) for frame in frames]
             found = looker.predict(images, frames) if looker else model.predict(images)
+            if finder is not model:
+                found = model.predict(images, [np.array([pose.box for pose in poses]).reshape(-1, 4) for poses in found])
             if model.temperature is not None:
                 found = [[_temperature_scaled(pose, model.temperature) for pose in poses] for poses in found]
             predictions.extend(poses_in(poses, model.skeleton, dataset.skeleton) for poses in found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from fosbury.inference.protocol import PoseModel
 from fosbury.inference.rotated_crop import RotatedCrop, lean
 from fosbury.metrics.match import box_iou
 from fosbury.pose import Pose
+from fosbury.refinement import Refinement
 
 PEOPLE = 3  # in a picture; the others have no second look
 UPRIGHT_LOOKS = 2  # the first turns by what the whole picture showed, the second by what that one showed
@@ -26,8 +27,72 @@ SAME = 0.05
 """Overlaps with a box that differ by less are equal."""
 
 
-class CropRefiner:
-    """Wraps a model so that it answers ``PoseModel`` with the joints of a nearer look.
+@dataclass(frozen=True, eq=False)
+class View:
+    """One look at one person.
+
+    Attributes
+    ----------
+    picture : ndarray of uint8, shape (H, W, 3)
+    square : RotatedCrop
+        What of it is looked at.
+    box : ndarray, shape (4,)
+        The person's, in the pixels of the square.
+    """
+
+    picture: np.ndarray
+    square: RotatedCrop
+    box: np.ndarray
+
+
+class Refiner:
+    """Wraps a model so that it answers ``PoseModel`` with what further looks at each person showed.
+
+    Attributes
+    ----------
+    passes : int
+        Pictures, or people of a top-down model, that the network was shown so far.
+    """
+
+    def __init__(self, model: PoseModel, margin: float):
+        self.model, self.margin, self.passes = model, margin, 0
+        self.skeleton, self.input_size, self.licence = model.skeleton, model.input_size, model.licence
+        self.needs_boxes, self.temperature = model.needs_boxes, model.temperature
+
+    def first_look(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None) -> list[list[Pose]]:
+        """Find people as the wrapped model does."""
+        self.passes += len(images) if boxes is None else sum(map(len, boxes))
+        return self.model.predict(images, boxes)
+
+    def look(self, views: Sequence[View]) -> list[Pose | None]:
+        """Show views to the model, all in one call.
+
+        Parameters
+        ----------
+        views : sequence of View
+
+        Returns
+        -------
+        list of Pose or None
+            For each view, in the pixels of the whole picture but for its box, the person whose box overlaps the view's
+            most; of those who overlap it alike (`SAME`), the network's first. None where nobody does.
+        """
+        self.passes += len(views)
+        crops = [view.square.warp(view.picture) for view in views]
+        answers = self.model.predict(crops, [view.box[None] for view in views] if self.needs_boxes else None)
+        return [_seen(view, found) for view, found in zip(views, answers, strict=True)]
+
+
+def _seen(view: View, found: Sequence[Pose]) -> Pose | None:
+    overlap = box_iou(view.box[None], np.array([pose.box for pose in found]).reshape(-1, 4))[0]
+    if not overlap.size or overlap.max() <= 0:
+        return None
+    pose = found[int(np.argmax(overlap >= overlap.max() - SAME))]
+    return replace(pose, keypoints=view.square.to_image(pose.keypoints))
+
+
+class CropRefiner(Refiner):
+    """Answers with the joints of a nearer look.
 
     An athlete who fills a third of the picture fills a third of the network's input; a nearer look spends the whole
     input on a square around the box that the first look found. Turned upright, an athlete in the arch also meets the
@@ -51,9 +116,8 @@ class CropRefiner:
     """
 
     def __init__(self, model: PoseModel, margin: float, upright: bool = False):
-        self.model, self.margin, self.upright = model, margin, upright
-        self.skeleton, self.input_size, self.licence = model.skeleton, model.input_size, model.licence
-        self.needs_boxes, self.temperature = model.needs_boxes, model.temperature
+        super().__init__(model, margin)
+        self.upright = upright
 
     def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
         """Find the people in each RGB image; see ``PoseModel.predict``.
@@ -63,41 +127,62 @@ class CropRefiner:
         Boxes that are given to a model that finds people by itself take the place of its first look.
         """
         if boxes is None or self.needs_boxes:
-            answers = self.model.predict(images, boxes)
+            answers = self.first_look(images, boxes)
         else:
-            answers = [[_unseen(box, len(self.skeleton)) for box in found] for found in boxes]
+            answers = unseen(boxes, len(self.skeleton))
         limit = PEOPLE if boxes is None else None
         places = [(index, person) for index, poses in enumerate(answers) for person in range(len(poses[:limit]))]
         for _ in range(UPRIGHT_LOOKS if self.upright else 1):
-            firsts = [answers[index][person] for index, person in places]
-            squares = [
-                steady_crop(first.box, self.margin, lean(first.keypoints, self.skeleton) if self.upright else 0.0)
-                for first in firsts
-            ]
-            turned = [square.box(first.box) for square, first in zip(squares, firsts, strict=True)]
-            crops = [square.warp(images[index]) for (index, _), square in zip(places, squares, strict=True)]
-            answer = self.model.predict(crops, [box[None] for box in turned] if self.needs_boxes else None)
-            for (index, person), first, square, box, found in zip(places, firsts, squares, turned, answer, strict=True):
-                overlap = box_iou(box[None], np.array([pose.box for pose in found]).reshape(-1, 4))[0]
-                if overlap.size and overlap.max() > 0:
-                    nearer = found[int(np.argmax(overlap >= overlap.max() - SAME))]
-                    answers[index][person] = replace(
-                        first, keypoints=square.to_image(nearer.keypoints), confidence=nearer.confidence
-                    )
+            views = []
+            for index, person in places:
+                first = answers[index][person]
+                angle = lean(first.keypoints, self.skeleton) if self.upright else 0.0
+                square = steady_crop(first.box, self.margin, angle)
+                views.append(View(images[index], square, square.box(first.box)))
+            for (index, person), nearer in zip(places, self.look(views), strict=True):
+                if nearer is not None:
+                    first = answers[index][person]
+                    answers[index][person] = replace(first, keypoints=nearer.keypoints, confidence=nearer.confidence)
         return [[pose for pose in poses if np.isfinite(pose.keypoints).any()] for poses in answers]
 
 
-def _unseen(box: np.ndarray, joints: int) -> Pose:
-    """Somebody of whom nothing but the place is known."""
-    return Pose(np.full((joints, 2), np.nan), np.zeros(joints), np.asarray(box, dtype=float), 1.0)
+def refined(model: PoseModel, refinement: Refinement) -> CropRefiner:
+    """Wrap a model as the settings ``zoom`` and ``upright`` say."""
+    return CropRefiner(model, refinement.margin, upright=refinement.how == "upright")
+
+
+def unseen(boxes: Sequence[np.ndarray], joints: int) -> list[list[Pose]]:
+    """People in each picture of whom nothing but the place is known."""
+    nothing = np.full((joints, 2), np.nan)
+    return [[Pose(nothing, np.zeros(joints), np.asarray(box, dtype=float), 1.0) for box in found] for found in boxes]
+
+
+def steady_box(box: np.ndarray) -> np.ndarray:
+    """Lay an upright square around a box that does not change with rounding errors of the network that gave it.
+
+    A crop that is moved by a hair has other grey levels, and a network that is unsure of a pose answers them with
+    another one. So the middle and the longer side of the box are rounded to multiples of `GRID` of that side, for which
+    the nearest power of two stands.
+
+    Parameters
+    ----------
+    box : ndarray, shape (4,)
+        x1, y1, x2, y2 in pixels.
+    """
+    side = max(float((box[2:] - box[:2]).max()), 1.0)
+    step = GRID * 2.0 ** np.round(np.log2(side))
+    half = _to_nearest(side, step) / 2
+    middle = _to_nearest((box[:2] + box[2:]) / 2, step)
+    return np.concatenate([middle - half, middle + half])
+
+
+def steady_angle(angle: float) -> float:
+    """Round an angle to multiples of `TURN`: a crop that is turned by a hair is another picture, too."""
+    return float(_to_nearest(angle, TURN))
 
 
 def steady_crop(box: np.ndarray, margin: float, angle: float = 0.0) -> RotatedCrop:
-    """Lay a square around the middle of a box that does not change with rounding errors of the network that gave it.
-
-    A crop that is turned or moved by a hair has other grey levels, and a network that is unsure of a pose answers them
-    with another one. So the angle is rounded to multiples of `TURN`, the middle and the longer side of the box to
-    multiples of `GRID` of that side, for which the nearest power of two stands.
+    """Lay a turned square around the middle of a box; see `steady_box` and `steady_angle`.
 
     Parameters
     ----------
@@ -112,11 +197,7 @@ def steady_crop(box: np.ndarray, margin: float, angle: float = 0.0) -> RotatedCr
     -------
     RotatedCrop
     """
-    side = max(float((box[2:] - box[:2]).max()), 1.0)
-    step = GRID * 2.0 ** np.round(np.log2(side))
-    half = _to_nearest(side, step) / 2
-    middle = _to_nearest((box[:2] + box[2:]) / 2, step)
-    return RotatedCrop.around(np.concatenate([middle - half, middle + half]), margin, float(_to_nearest(angle, TURN)))
+    return RotatedCrop.around(steady_box(box), margin, steady_angle(angle))
 
 
 def _to_nearest(values: np.ndarray | float, step: float) -> np.ndarray:

@@ -11,10 +11,18 @@ from fosbury.errors import BadInput
 from fosbury.inference.protocol import PoseModel
 from fosbury.media.files import check_file
 from fosbury.model_kinds import BACKENDS, KINDS
+from fosbury.refinement import Refinement
 from fosbury.skeleton import Skeleton
 
 # On import coremltools warns of what only a Mac has and of packages that it was not tested with.
 logging.getLogger("coremltools").setLevel(logging.ERROR)
+
+REFINERS = {
+    "zoom": "fosbury.inference.refine",
+    "upright": "fosbury.inference.refine",
+    "vote": "fosbury.inference.vote",
+}
+"""Where ``refined(model, refinement)`` of each way to look again is."""
 
 OURS = ".pt"  # checkpoints of this project, whatever their backend, which they name if it is not that of the suffix
 
@@ -25,8 +33,7 @@ def load_model(
     image_size: int | tuple[int, int] | None = None,
     confidence: float = 0.05,
     *,
-    second_look: float | None = None,
-    upright: bool = False,
+    refinement: Refinement | None = None,
 ) -> PoseModel:
     """Open any model file.
 
@@ -41,10 +48,8 @@ def load_model(
         Side, or height and width, of the input; an exported file has a fixed one.
     confidence : float
         Least score of a person.
-    second_look : float, optional
-        Margin of a second look, see ``refine.CropRefiner``; one look without it.
-    upright : bool
-        Whether the second look turns people upright.
+    refinement : Refinement, optional
+        How each person is looked at again; one look without it.
 
     Returns
     -------
@@ -57,10 +62,10 @@ def load_model(
     """
     path = Path(path)
     model = import_kind(kind_of(path), path).open_model(path, skeleton, image_size, confidence)
-    if second_look is None:
+    if refinement is None or refinement.how not in REFINERS:
         return model
     # By name, so that stages which never look twice do not depend on it.
-    return importlib.import_module("fosbury.inference.refine").CropRefiner(model, second_look, upright)
+    return importlib.import_module(REFINERS[refinement.how]).refined(model, refinement)
 
 
 def kind_of(path: Path) -> str:

@@ -32,21 +32,24 @@ def lean(keypoints: np.ndarray, skeleton: Skeleton) -> float:
 
 @dataclass(frozen=True, eq=False)
 class RotatedCrop:
-    """A turned square of a picture, pixel for pixel.
+    """A turned square of a picture, pixel for pixel or smaller.
 
     Attributes
     ----------
     matrix : ndarray, shape (2, 3)
-        From pixels of the picture to those of the square (a rotation and a shift).
+        From pixels of the picture to those of the square (a rotation, a scale and a shift).
     side : int
         Pixels.
+    scale : float
+        Pixels of the square in one of the picture.
     """
 
     matrix: np.ndarray
     side: int
+    scale: float = 1.0
 
     @classmethod
-    def around(cls, box: np.ndarray, margin: float, angle: float = 0.0) -> RotatedCrop:
+    def around(cls, box: np.ndarray, margin: float, angle: float = 0.0, *, largest: int | None = None) -> RotatedCrop:
         """Lay a square around the middle of a box.
 
         Parameters
@@ -57,13 +60,17 @@ class RotatedCrop:
             Side of the square in longer sides of the box.
         angle : float
             Radians: what leans clockwise by it in the picture stands upright in the square.
+        largest : int, optional
+            Pixels of the side beyond which the square is scaled down.
         """
         side = max(1, int(np.ceil((box[2:] - box[:2]).max() * margin)))
-        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        scale = 1.0 if largest is None else min(1.0, largest / side)
+        side = round(side * scale)
+        turn = scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         corner = side / 2 - turn @ ((box[:2] + box[2:]) / 2)
-        if angle == 0:
+        if angle == 0 and scale == 1:
             corner = np.ceil(corner)  # whole pixels stay as they are
-        return cls(np.column_stack([turn, corner]), side)
+        return cls(np.column_stack([turn, corner]), side, scale)
 
     def points(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 2) of the picture, in pixels of the square."""
@@ -71,7 +78,7 @@ class RotatedCrop:
 
     def to_image(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 2) of the square, in pixels of the picture."""
-        return (points - self.matrix[:, 2]) @ self.matrix[:, :2]
+        return (points - self.matrix[:, 2]) @ self.matrix[:, :2] / self.scale**2
 
     def box(self, box: np.ndarray) -> np.ndarray:
         """Return the upright box, in pixels of the square, around a box of the picture."""

@@ -38,8 +38,7 @@ def main() -> None:
             dataset.skeleton,
             settings.image_size,
             settings.confidence,
-            second_look=settings.second_look,
-            upright=settings.upright,
+            refinement=settings.refinement,
         )
         for name, path in weights.items()
     }

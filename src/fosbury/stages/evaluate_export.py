@@ -34,8 +34,7 @@ def main() -> None:
             dataset.skeleton,
             None,
             settings.confidence,
-            second_look=settings.second_look,
-            upright=settings.upright,
+            refinement=settings.refinement,
         )
         for name, path in EXPORTED.items()
     }
