@@ -2,9 +2,9 @@
 
 Of the pictures whose trunk leans by 60 degrees or more every other one chooses and every other one calibrates. Printed
 are the error and the passes a picture of one look, of an upright look, and of votes by views, rounds, bandwidth, margin
-and cheap form; then, for the settings of conf, error by spread (the constant CALIBRATION of inference/vote.py), how
-well the doubt tells people who are off by more than 100 mm (AUC; beside it what confidence tells), and the error of those
-that are left where the most doubtful are put aside (risk and coverage).
+and cheap form; then, for the settings of conf, error by dissent (the constant CALIBRATION of inference/vote.py), how
+well the doubt tells people who are off by more than 100 mm (AUC; beside it what confidence tells), and the error of
+those that are left where the most doubtful are put aside (risk and coverage).
 
     python bench/vote.py --model MODEL.tflite --annotations LSPE/annotations.json --images LSPE/images
 """
@@ -30,7 +30,7 @@ from fosbury.inference.predict import poses_in, predict_dataset
 from fosbury.inference.protocol import PoseModel
 from fosbury.inference.refine import CropRefiner
 from fosbury.inference.registry import load_model
-from fosbury.inference.vote import Vote, elect, spread_mm, weights
+from fosbury.inference.vote import STRICT, Vote, dissent, elect
 from fosbury.media.image import read_image
 from fosbury.metrics.evaluation import Evaluation, evaluate
 from fosbury.pose import Dataset, Pose
@@ -118,33 +118,37 @@ def measured(dataset: Dataset, poses: list[list[Pose]], model: PoseModel) -> Eva
 
 
 def calibrate(model: PoseModel, dataset: Dataset, root: Path) -> None:
-    """Print error by spread, and what the doubt tells of people."""
+    """Print error by dissent, and what the doubt tells of people."""
     conf, poses = Refinement(), []
     vote = Vote(model, conf.margin, conf.vote)
     for frame in progress(dataset.frames, "calibrate", "frame"):
         picture, found = read_image(root / frame.file_name), []
         for ballot in vote.ballots([(picture, box) for box in frame.boxes]):
             if ballot.candidates:
-                weight = weights(ballot, conf.vote.bandwidth)
-                pose = elect(ballot, weight, vote.skeleton)
-                found.append(replace(pose, doubt=spread_mm(ballot, weight, pose.keypoints, vote.skeleton)))
+                pose = elect(ballot, conf.vote.bandwidth)
+                found.append(replace(pose, doubt=dissent(ballot, pose.keypoints, STRICT * conf.vote.bandwidth)))
         poses.append(poses_in(found, vote.skeleton, dataset.skeleton))
     rows = measured(dataset, poses, vote)
-    spread, confidence = (of_rows(rows, dataset, poses, part) for part in ("doubt", "confidence"))
-    known = np.isfinite(spread)
+    share, confidence = (of_rows(rows, dataset, poses, part) for part in ("doubt", "confidence"))
+    known = np.isfinite(share)
     print(f"\nkept apart: {len(dataset)} pictures, {rows.group_metrics().error_mm:.1f} mm")
-    print("CALIBRATION =", fitted(spread[known], rows.error_mm[known]))
+    print("CALIBRATION =", fitted(share[known], rows.error_mm[known]))
     people = np.unique(rows.person[known])
-    mean = {name: np.array([values[known & (rows.person == each)].mean() for each in people])
-            for name, values in (("error", rows.error_mm), ("spread", spread), ("unsure", -confidence))}
+    mean = {
+        name: np.array([values[known & (rows.person == each)].mean() for each in people])
+        for name, values in (("error", rows.error_mm), ("dissent", share), ("unsure", -confidence))
+    }
     far = mean["error"] > FAR
     print(f"{far.sum()} of {len(people)} people are off by more than {FAR:.0f} mm")
-    for name in ("spread", "unsure"):
-        print(f"AUC by {'doubt' if name == 'spread' else 'confidence':10} {auc(mean[name], far):.3f}")
+    for name in ("dissent", "unsure"):
+        print(f"AUC by {'doubt' if name == 'dissent' else 'confidence':10} {auc(mean[name], far):.3f}")
     print("\nshare kept   mean error, mm: by doubt   by confidence   by the error itself")
     for share in COVERAGE:
         kept = max(1, round(share * len(people)))
-        risks = [mean["error"][np.argsort(mean[name], kind="stable")[:kept]].mean() for name in ("spread", "unsure", "error")]
+        risks = [
+            mean["error"][np.argsort(mean[name], kind="stable")[:kept]].mean()
+            for name in ("dissent", "unsure", "error")
+        ]
         print(f"{share:10.0%} {risks[0]:26.0f} {risks[1]:15.0f} {risks[2]:21.0f}")
 
 
@@ -158,11 +162,13 @@ def of_rows(rows: Evaluation, dataset: Dataset, poses: list[list[Pose]], part: s
     return result
 
 
-def fitted(spread: np.ndarray, error: np.ndarray) -> tuple[tuple[float, float], ...]:
-    """Mean error of equal parts of the joints by spread, made monotone."""
-    parts = np.array_split(np.argsort(spread, kind="stable"), KNOTS)
+def fitted(share: np.ndarray, error: np.ndarray) -> tuple[tuple[float, float], ...]:
+    """Mean error of equal parts of the joints by dissent, made monotone."""
+    parts = np.array_split(np.argsort(share, kind="stable"), KNOTS)
     means = isotonic_regression([error[part].mean() for part in parts], weights=[len(part) for part in parts]).x
-    return tuple((round(float(spread[part].mean()), 1), round(float(mean), 1)) for part, mean in zip(parts, means, strict=True))
+    return tuple(
+        (round(float(share[part].mean()), 3), round(float(mean), 1)) for part, mean in zip(parts, means, strict=True)
+    )
 
 
 def auc(value: np.ndarray, positive: np.ndarray) -> float:

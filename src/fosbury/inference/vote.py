@@ -15,8 +15,6 @@ from fosbury.inference.protocol import PoseModel
 from fosbury.inference.refine import PEOPLE, Refiner, View, steady_angle, steady_box, unseen
 from fosbury.inference.rotated_crop import RotatedCrop, lean
 from fosbury.metrics.match import box_iou
-from fosbury.metrics.selection import STATURE_MM
-from fosbury.metrics.stature import grouped_percentile, limb_statures
 from fosbury.pose import Pose
 from fosbury.refinement import Refinement, VoteSettings
 from fosbury.skeleton import Skeleton
@@ -27,14 +25,20 @@ MODE = 0.5
 REACH = 1.5
 """Distance from the mode, in bandwidths, from which on a candidate has no part in the mean."""
 
+STRICT = 0.25
+"""Bandwidth by which a vote for a joint counts as one, in that of the agreement: who is sure of a joint is near."""
+
 SHARPEST = 2
 """Largest side of a view, in longer sides of the model's input: the model would scale down what is larger."""
 
 AT_ONCE = 256
 """Views in one call of the model."""
 
-CALIBRATION = ((0.0, 0.0), (925.0, 925.0))
-"""Spread of the votes and mean error of such joints, in mm-equivalents, ascending."""
+CALIBRATION = (
+    *((0.744, 91.2), (0.811, 113.1), (0.844, 127.5), (0.870, 153.8)),
+    *((0.894, 166.0), (0.914, 192.7), (0.935, 235.4), (0.964, 273.9)),
+)
+"""Dissent, and the mean error in mm-equivalents of joints with it; printed by ``bench/vote.py``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,28 +51,41 @@ class Ballot:
         The person's: x1, y1, x2, y2 in pixels.
     candidates : tuple of Pose
         In the pixels of the picture, one for each look that found the person.
+    skeleton : Skeleton
+        Of the candidates.
     """
 
     box: np.ndarray
     candidates: tuple[Pose, ...]
+    skeleton: Skeleton
+
+    @property
+    def side(self) -> float:
+        """Longer side of the box in pixels."""
+        return max(float((self.box[2:] - self.box[:2]).max()), 1.0)
 
     @property
     def keypoints(self) -> np.ndarray:
         """Joints of the candidates, shape (N, K, 2)."""
         return np.array([pose.keypoints for pose in self.candidates])
 
+    @property
+    def body(self) -> np.ndarray:
+        """Those at the ends of limbs, so that a face or a hand of many points counts no more than it is large."""
+        ends = sorted({end for limb in self.skeleton.limbs for end in (limb.start, limb.end)})
+        return self.keypoints[:, ends] if ends else self.keypoints
+
     def distances(self) -> np.ndarray:
         """Mean distance of the joints of every two candidates, shape (N, N), in longer sides of the box."""
-        points = self.keypoints
+        points = self.body
         points = points[:, np.isfinite(points).all(axis=(0, 2))]
         if not points.size:
             return np.zeros((len(points), len(points)))
-        apart = np.linalg.norm(points[:, None] - points[None], axis=-1).mean(axis=-1)
-        return apart / max(float((self.box[2:] - self.box[:2]).max()), 1.0)
+        return np.linalg.norm(points[:, None] - points[None], axis=-1).mean(axis=-1) / self.side
 
     def overlaps(self) -> np.ndarray:
         """Overlap (IoU) of the box of each candidate's joints with the person's box, shape (N,)."""
-        points = self.keypoints
+        points = self.body
         boxes = np.concatenate([np.fmin.reduce(points, axis=1), np.fmax.reduce(points, axis=1)], axis=1)
         return box_iou(boxes, self.box[None])[:, 0]
 
@@ -98,63 +115,59 @@ def weights(ballot: Ballot, bandwidth: float) -> np.ndarray:
     return near / near.sum()
 
 
-def elect(ballot: Ballot, weight: np.ndarray, skeleton: Skeleton) -> Pose:
+def elect(ballot: Ballot, bandwidth: float) -> Pose:
     """Take the weighted mean of the candidates.
 
     Parameters
     ----------
     ballot : Ballot
-    weight : ndarray, shape (N,)
-        1 in sum.
-    skeleton : Skeleton
+        With at least one candidate.
+    bandwidth : float
+        In longer sides of the box.
 
     Returns
     -------
     Pose
-        With the ballot's box; joints, confidence and score are means, and doubt is what the spread lets expect.
+        With the ballot's box; joints, confidence and score are means, and doubt is what the dissent lets expect.
     """
-    points = ballot.keypoints
+    weight, points = weights(ballot, bandwidth), ballot.keypoints
     there = np.isfinite(points).all(axis=-1) * weight[:, None]
     total, count = np.einsum("nk,nkd->kd", there, np.nan_to_num(points)), there.sum(axis=0)[:, None]
     mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
     confidence = weight @ np.array([pose.confidence for pose in ballot.candidates])
-    score = weight @ np.array([pose.score for pose in ballot.candidates])
-    spread = spread_mm(ballot, weight, mean, skeleton)
-    return Pose(mean, confidence, ballot.box, float(score), expected_error(spread))
+    score = float(weight @ np.array([pose.score for pose in ballot.candidates]))
+    return Pose(mean, confidence, ballot.box, score, expected_error(dissent(ballot, mean, STRICT * bandwidth)))
 
 
-def spread_mm(ballot: Ballot, weight: np.ndarray, mean: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """Mean distance of the candidates' joints from the mean pose, in mm-equivalents of the pose's own stature.
+def dissent(ballot: Ballot, keypoints: np.ndarray, bandwidth: float) -> np.ndarray:
+    """Share of the votes that are elsewhere, for each joint.
 
     Parameters
     ----------
     ballot : Ballot
-    weight : ndarray, shape (N,)
-        1 in sum.
-    mean : ndarray, shape (K, 2)
-    skeleton : Skeleton
-        Its limbs tell the stature, as `metrics.stature` judges it from labels.
+    keypoints : ndarray, shape (K, 2)
+        Where the joints are said to be.
+    bandwidth : float
+        Distance in longer sides of the box at which a vote counts 1/e.
 
     Returns
     -------
     ndarray, shape (K,)
-        NaN for a joint that is not there, and for all where no limb tells the stature.
+        In [0, 1]. A candidate's vote weighs as much as its joints' box overlaps the person's. NaN for a joint that is
+        not there.
     """
-    statures = limb_statures(mean[None], np.isfinite(mean).all(axis=-1)[None], skeleton.limbs)
-    stature = grouped_percentile(statures, np.zeros(1, dtype=int))[0]
-    apart = np.linalg.norm(ballot.keypoints - mean, axis=-1)
-    there = np.isfinite(apart) * weight[:, None]
-    count = there.sum(axis=0)
-    spread = np.divide(
-        (there * np.nan_to_num(apart)).sum(axis=0), count, out=np.full(len(count), np.nan), where=count > 0
-    )
-    return spread / stature * STATURE_MM if stature > 0 else np.full(len(count), np.nan)
+    overlaps = ballot.overlaps()
+    voice = overlaps / overlaps.sum() if overlaps.any() else np.full(len(overlaps), 1 / len(overlaps))
+    near = np.exp(-np.linalg.norm(ballot.keypoints - keypoints, axis=-1) / (bandwidth * ballot.side))
+    there = np.isfinite(near) * voice[:, None]
+    total, count = (there * np.nan_to_num(near)).sum(axis=0), there.sum(axis=0)
+    return 1 - np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
 
 
-def expected_error(spread: np.ndarray) -> np.ndarray:
-    """Error to be expected in mm-equivalents, by the spread in the same unit: interpolated in `CALIBRATION`."""
-    known, error = np.array(CALIBRATION).T
-    return np.interp(spread, known, error)
+def expected_error(dissent: np.ndarray) -> np.ndarray:
+    """Error in mm-equivalents to be expected of joints with such a dissent: interpolated in `CALIBRATION`."""
+    share, error = np.array(CALIBRATION).T
+    return np.interp(dissent, share, error)
 
 
 @dataclass(eq=False)
@@ -165,8 +178,8 @@ class _Person:
     box: np.ndarray
     seen: dict[float, Pose | None] = field(default_factory=dict)
 
-    def ballot(self) -> Ballot:
-        return Ballot(self.box, tuple(pose for pose in self.seen.values() if pose is not None))
+    def ballot(self, skeleton: Skeleton) -> Ballot:
+        return Ballot(self.box, tuple(pose for pose in self.seen.values() if pose is not None), skeleton)
 
 
 class Vote(Refiner):
@@ -174,7 +187,7 @@ class Vote(Refiner):
 
     Each person is looked at in `VoteSettings.views` squares, turned evenly around the circle. Each is followed by
     ``rounds`` looks that set the trunk which the one before found upright. All poses found are candidates. No angle is
-    looked at twice, however many views lead to it: what the same look shows again agrees with itself, and proves nothing.
+    looked at twice, however many views lead to it: a look that is counted twice agrees with itself.
 
     Parameters
     ----------
@@ -211,7 +224,7 @@ class Vote(Refiner):
         ballots = self.ballots([(images[index], answers[index][person].box) for index, person in places])
         for (index, person), ballot in zip(places, ballots, strict=True):
             if ballot.candidates:
-                pose = elect(ballot, weights(ballot, self.settings.bandwidth), self.skeleton)
+                pose = elect(ballot, self.settings.bandwidth)
                 first = answers[index][person]
                 answers[index][person] = replace(pose, score=first.score if boxes is None else pose.score)
         return [[pose for pose in poses if np.isfinite(pose.keypoints).any()] for poses in answers]
@@ -228,26 +241,28 @@ class Vote(Refiner):
         angles = [_degrees(2 * np.pi * view / self.settings.views) for view in range(self.settings.views)]
         unsure = voters
         if self.settings.cheap is not None:
-            first = [angles.pop(len(angles) // 2), angles.pop(0)]
-            last = self._follow(voters, first)
-            apart = [_apart(person.box, poses) for person, poses in zip(voters, last, strict=True)]
-            unsure = [person for person, far in zip(voters, apart, strict=True) if not far <= self.settings.cheap]
+            self._look([(person, angle) for person in voters for angle in angles[:2]])
+            unsure = [person for person in voters if not self._apart(person) <= self.settings.cheap]
         self._follow(unsure, angles)
-        return [person.ballot() for person in voters]
+        return [person.ballot(self.skeleton) for person in voters]
 
-    def _follow(self, people: Sequence[_Person], angles: Sequence[float]) -> list[list[Pose | None]]:
-        """Look at each person by each angle, and by those that follow; the last that each of these led to."""
+    def _follow(self, people: Sequence[_Person], angles: Sequence[float]) -> None:
+        """Look at each person by each angle, and by those that follow from what is seen."""
         at = [list(angles) for _ in people]
         for rounds_left in reversed(range(self.settings.rounds + 1 if all(self.skeleton.trunk) else 1)):
             self._look([(person, angle) for person, now in zip(people, at, strict=True) for angle in now])
             if rounds_left:
                 at = [[self._next(person, angle) for angle in now] for person, now in zip(people, at, strict=True)]
-        return [[person.seen[angle] for angle in now] for person, now in zip(people, at, strict=True)]
 
     def _next(self, person: _Person, angle: float) -> float:
         """Angle that sets the trunk seen by an angle upright; the same where nobody was seen."""
         pose = person.seen[angle]
         return angle if pose is None else _degrees(steady_angle(lean(pose.keypoints, self.skeleton)))
+
+    def _apart(self, person: _Person) -> float:
+        """Distance of the first two views, in longer sides of the box; NaN where one of them saw nobody."""
+        ballot = person.ballot(self.skeleton)
+        return float(ballot.distances().max()) if len(ballot.candidates) == len(person.seen) else np.nan
 
     def _look(self, wanted: Sequence[tuple[_Person, float]]) -> None:
         """Look at people by angles by which they have not been seen."""
@@ -269,12 +284,6 @@ class Vote(Refiner):
         half = square.scale * (around[2:] - around[:2]) / 2
         middle = square.points((around[:2] + around[2:]) / 2)
         return View(person.picture, square, np.concatenate([middle - half, middle + half]))
-
-
-def _apart(box: np.ndarray, poses: Sequence[Pose | None]) -> float:
-    """Largest distance of two poses, in longer sides of the box; NaN where one of them is missing."""
-    found = tuple(pose for pose in poses if pose is not None)
-    return float(Ballot(box, found).distances().max()) if len(found) == len(poses) else np.nan
 
 
 def _degrees(angle: float) -> float:
