@@ -100,7 +100,9 @@ def predict_dataset(
             images = [read_image(root / frame.file_name) for frame in frames]
             found = looker.predict(images, frames) if looker else model.predict(images)
             if finder is not model:
-                found = model.predict(images, [np.array([pose.box for pose in poses]).reshape(-1, 4) for poses in found])
+                found = model.predict(
+                    images, [np.array([pose.box for pose in poses]).reshape(-1, 4) for poses in found]
+                )
             if model.temperature is not None:
                 found = [[_temperature_scaled(pose, model.temperature) for pose in poses] for poses in found]
             predictions.extend(poses_in(poses, model.skeleton, dataset.skeleton) for poses in found)

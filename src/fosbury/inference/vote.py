@@ -38,7 +38,8 @@ CALIBRATION = (
     *((0.744, 91.2), (0.811, 113.1), (0.844, 127.5), (0.870, 153.8)),
     *((0.894, 166.0), (0.914, 192.7), (0.935, 235.4), (0.964, 273.9)),
 )
-"""Dissent, and the mean error in mm-equivalents of joints with it; printed by ``bench/vote.py``."""
+"""Dissent, and the mean error in mm-equivalents of joints with it: docs/vote.md says of which pictures and looks.
+``bench/vote.py`` prints such a table for others."""
 
 
 @dataclass(frozen=True, eq=False)
