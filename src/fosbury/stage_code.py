@@ -38,12 +38,12 @@ DECIDES_NO_OUTPUT = {
 _BACKENDS = tuple(kind.module for kind in BACKENDS.values())
 _EXPORTED = tuple(kind.module for kind in EXPORTED.values() if not kind.read_only)
 _READ_ONLY = tuple(kind.module for kind in EXPORTED.values() if kind.read_only)
-_REFINE = "fosbury.inference.vote"  # and what it imports
+_REFINE = ("fosbury.inference.refine", "fosbury.inference.vote")
 BY_NAME = {
     "train": _BACKENDS,
-    "evaluate": (*_BACKENDS, *_READ_ONLY, _REFINE),
+    "evaluate": (*_BACKENDS, *_READ_ONLY, *_REFINE),
     "export": (*_BACKENDS, *_EXPORTED),
-    "evaluate_export": (*_EXPORTED, _REFINE),
+    "evaluate_export": (*_EXPORTED, *_REFINE),
     "starter": _BACKENDS,
 }
 """Modules that a stage reaches by name: model files are opened, trained and exported through ``model_kinds``."""
