@@ -40,8 +40,9 @@ def load_model(
     Parameters
     ----------
     path : str or Path
-        A checkpoint of YOLO (``.pt``) or RTMPose (``.pt`` of this project, ``.pth`` of MMPose), an ONNX file
-        (``.onnx``), a CoreML package (``.mlpackage``), or BlazePose or MoveNet (``.tflite``).
+        A checkpoint of YOLO (``.pt``), RTMPose (``.pt`` of this project, ``.pth`` of MMPose) or BlazePose (``.pt`` of
+        this project), an ONNX file (``.onnx``), a CoreML package (``.mlpackage``), or BlazePose or MoveNet
+        (``.tflite``).
     skeleton : Skeleton, optional
         Its joints, where the file does not name them.
     image_size : int or (int, int), optional
