@@ -34,19 +34,13 @@ setup: $(INSTALLED)
 	exit 1
 
 # uv does not read pip's configuration: an index that pip is told of is handed on.
-# xtcocotools (of the extra rtmpose) is compiled: without a C compiler it is left out, and RTMPose with it.
 # requirements.local.txt, which git ignores, names packages of your choice: they stay, and the locked ones do not move.
 $(INSTALLED): requirements.lock pyproject.toml $(wildcard requirements.local.txt) | .uv/bin/uv
 	@set -e; \
 	index=$${PIP_INDEX_URL:-$$(.uv/bin/python -m pip config get global.index-url 2>/dev/null || true)}; \
 	if [ -n "$$index" ]; then UV_DEFAULT_INDEX=$${UV_DEFAULT_INDEX:-$$index}; export UV_DEFAULT_INDEX; fi; \
-	lock=requirements.lock; \
-	if ! command -v cc >/dev/null 2>&1 && ! command -v gcc >/dev/null 2>&1; then \
-	    echo "make: no C compiler, so xtcocotools (of the extra rtmpose) is left out"; \
-	    lock=.uv/requirements.lock; sed '/^xtcocotools==/,/# via/d' requirements.lock > $$lock; \
-	fi; \
 	.uv/bin/uv venv --quiet --allow-existing --python .uv/bin/python .venv; \
-	VIRTUAL_ENV=$(CURDIR)/.venv .uv/bin/uv pip sync --quiet $$lock; \
+	VIRTUAL_ENV=$(CURDIR)/.venv .uv/bin/uv pip sync --quiet requirements.lock; \
 	VIRTUAL_ENV=$(CURDIR)/.venv .uv/bin/uv pip install --quiet --no-deps --editable .; \
 	if [ -f requirements.local.txt ]; then \
 	    sed -n 's/^\([A-Za-z0-9._-]*==[^ ]*\)\( ;[^\\]*\)\{0,1\}.*/\1\2/p' requirements.lock > .uv/constraints.txt; \

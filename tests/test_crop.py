@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-pytest.importorskip("xtcocotools", reason="needs the extra rtmpose")
+pytest.importorskip("mmpose", reason="needs the extra rtmpose")
 
 from mmpose.registry import KEYPOINT_CODECS
 

@@ -443,7 +443,7 @@ RTMPOSE = {
 
 @pytest.mark.parametrize("case", RTMPOSE)
 def test_checkpoints_of_rtmpose(case, crops, tmp_path, refused):
-    pytest.importorskip("xtcocotools", reason="needs the extra rtmpose")
+    pytest.importorskip("mmpose", reason="needs the extra rtmpose")
     content = {key: dict(part) if isinstance(part, dict) else part for key, part in crops.items()}
     RTMPOSE[case](content)
     torch.save(content, tmp_path / "odd.pt")

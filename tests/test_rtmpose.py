@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-pytest.importorskip("xtcocotools", reason="needs the extra rtmpose")
+pytest.importorskip("mmpose", reason="needs the extra rtmpose")
 
 from fosbury.backends import backend_of, rtmpose
 from fosbury.errors import BadInput

@@ -51,7 +51,6 @@ BACKENDS = {
             "mmpose": "mmpose",
             "mmengine": "mmengine",
             "mmcv": "mmcv-lite",
-            "xtcocotools": "xtcocotools",
             "torchvision": "torchvision",
         },
         needs_boxes=True,

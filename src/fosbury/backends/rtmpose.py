@@ -42,6 +42,9 @@ from fosbury.training.run import TrainingRun, checked
 from fosbury.training.sampling import focus_repeats
 from fosbury.training.schedule import learning_rate, moving_average
 
+COCO_TOOLS = ("", ".coco", ".cocoeval", ".mask")
+"""Modules of xtcocotools that MMPose imports."""
+
 
 class _Uncompiled(types.ModuleType):
     """Stands for ``mmcv._ext``, the compiled operators that mmcv-lite leaves out and RTMPose does not need."""
@@ -57,10 +60,11 @@ class _Uncompiled(types.ModuleType):
 
 
 def _import_mmpose() -> types.ModuleType:
-    """Import MMPose beside mmcv-lite and without MMDetection.
+    """Import MMPose beside mmcv-lite, and without MMDetection and a C compiler.
 
-    ``mmpose.models`` imports ``mmcv.ops`` and ``mmdet.utils`` whether they are needed or not. The stub of the operators
-    goes away again: MMEngine probes for them later.
+    ``mmpose.models`` imports ``mmcv.ops`` and ``mmdet.utils`` whether they are needed or not, ``mmpose.datasets``
+    xtcocotools, which would have to be compiled, and which nothing here calls: its original, pycocotools, takes its
+    place. The stub of the operators goes away again: MMEngine probes for them later.
     """
     from mmengine.config import ConfigDict
 
@@ -73,6 +77,9 @@ def _import_mmpose() -> types.ModuleType:
         package.__path__ = []
         utils.ConfigType, utils.reduce_mean, package.utils = Union[ConfigDict, dict], lambda value: value, utils  # noqa: UP007
         sys.modules |= {"mmdet": package, "mmdet.utils": utils}
+    if importlib.util.find_spec("xtcocotools") is None:
+        for part in COCO_TOOLS:
+            sys.modules[f"xtcocotools{part}"] = importlib.import_module(f"pycocotools{part}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
