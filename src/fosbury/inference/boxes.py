@@ -94,14 +94,18 @@ def search(model: PoseModel, picture: np.ndarray) -> Pose:
     Returns
     -------
     Pose
-        The one that the model is surest of; its box is that of its joints.
+        The one that the model is surest of; its box is the one that it was found in, last drawn to the joints.
     """
     poses = model.predict([picture], [windows(*picture.shape[:2])])[0]
     poses = sorted(poses, key=lambda pose: -pose.score)[:KEPT]
     for _ in range(DRAWS):
         poses = model.predict([picture], [np.array([box_of(pose) for pose in poses])])[0]
-    best = max(poses, key=lambda pose: pose.score)
-    return replace(best, box=box_of(best))
+    return max(poses, key=lambda pose: pose.score)
+
+
+def boxes_of(poses: Sequence[Sequence[Pose]]) -> list[np.ndarray]:
+    """Return the boxes of the poses of each frame, shape (N, 4) each."""
+    return [np.array([pose.box for pose in found]).reshape(-1, 4) for found in poses]
 
 
 def note_of(source: str) -> str:

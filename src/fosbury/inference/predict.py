@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fosbury.errors import BadInput
-from fosbury.inference.boxes import LABELS, BoxProvider, note_of
+from fosbury.inference.boxes import LABELS, BoxProvider, boxes_of, note_of
 from fosbury.inference.protocol import PoseModel
 from fosbury.media.image import read_image
 from fosbury.metrics.calibration import temperature_scaled
@@ -19,6 +19,10 @@ from fosbury.metrics.selection import CAP, STATURE_MM
 from fosbury.pose import FOCUS, Dataset, Pose
 from fosbury.progress import Bar
 from fosbury.skeleton import Skeleton, normalise
+
+FOUND_BEFORE = (
+    "boxes: the exported files looked where the checkpoint had found the athlete, and did not search themselves"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +67,7 @@ def predict_dataset(
     *,
     batch: int = 16,
     title: str = "predict",
-    boxes: str | None = None,
+    boxes: str | Sequence[np.ndarray] | None = None,
 ) -> list[list[Pose]]:
     """Predict every frame of a data set; pictures are read a batch at a time.
 
@@ -77,8 +81,9 @@ def predict_dataset(
         Pictures in memory at once.
     title : str
         What the progress bar says.
-    boxes : str, optional
-        Where the model looks, a source of ``boxes.BoxProvider``: in the whole picture if not given.
+    boxes : str or sequence of ndarray, shape (N, 4), optional
+        Where the model looks, a source of ``boxes.BoxProvider`` or the boxes of each frame: in the whole picture if not
+        given.
 
     Returns
     -------
@@ -92,17 +97,20 @@ def predict_dataset(
         If a picture cannot be read.
     """
     predictions: list[list[Pose]] = []
-    finder = model if boxes in (None, LABELS) else getattr(model, "finder", model)
-    looker = BoxProvider(finder, boxes) if boxes else None
+    source = boxes if isinstance(boxes, str) else None
+    given = boxes if source is None else None
+    finder = model if source in (None, LABELS) else getattr(model, "finder", model)
+    looker = BoxProvider(finder, source) if source else None
     with Bar(title, "frame", len(dataset)) as bar:
         for start in range(0, len(dataset), batch):
             frames = dataset.frames[start : start + batch]
             images = [read_image(root / frame.file_name) for frame in frames]
-            found = looker.predict(images, frames) if looker else model.predict(images)
+            if looker:
+                found = looker.predict(images, frames)
+            else:
+                found = model.predict(images, given and given[start : start + batch])
             if finder is not model:
-                found = model.predict(
-                    images, [np.array([pose.box for pose in poses]).reshape(-1, 4) for poses in found]
-                )
+                found = model.predict(images, boxes_of(found))
             if model.temperature is not None:
                 found = [[_temperature_scaled(pose, model.temperature) for pose in poses] for poses in found]
             predictions.extend(poses_in(poses, model.skeleton, dataset.skeleton) for poses in found)
@@ -124,6 +132,7 @@ def measure(
     joints: Sequence[str] | None = None,
     batch: int = 16,
     boxes: str | None = None,
+    found: Sequence[np.ndarray] | None = None,
     focus: str = FOCUS,
 ) -> dict[str, Measured]:
     """Predict and measure models beside each other.
@@ -144,6 +153,8 @@ def measure(
     boxes : str, optional
         Where every model looks, a source of ``boxes.BoxProvider``; ``labels`` is the protocol of the papers on
         top-down models, by which no unaided error can be measured.
+    found : sequence of ndarray, shape (N, 4), optional
+        For each frame the boxes that this gave for the checkpoint of exported models: they look there.
     focus : str
         The phase of interest.
 
@@ -182,11 +193,12 @@ def measure(
         )
     result = {}
     for name, model in models.items():
-        poses = predict_dataset(model, dataset, root, batch=batch, title=name, boxes=boxes)
+        poses = predict_dataset(model, dataset, root, batch=batch, title=name, boxes=boxes if found is None else found)
         evaluation = evaluate(
             dataset, poses, stature_mm, cap=cap, known=known, unaided=unaided_score(boxes), focus=focus
         )
         if boxes:
-            evaluation = replace(evaluation, notes=(*evaluation.notes, note_of(boxes)))
+            note = note_of(boxes) if found is None else FOUND_BEFORE
+            evaluation = replace(evaluation, notes=(*evaluation.notes, note))
         result[name] = Measured(evaluation, poses)
     return result

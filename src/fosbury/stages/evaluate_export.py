@@ -8,13 +8,15 @@ from fosbury.config import load_params
 from fosbury.documents import read_json
 from fosbury.files import write_json
 from fosbury.formats.coco import read_coco
-from fosbury.formats.predictions import write_predictions
+from fosbury.formats.predictions import read_predictions, write_predictions
+from fosbury.inference.boxes import SEARCH, TRACK, boxes_of
 from fosbury.inference.predict import measure
 from fosbury.inference.registry import load_model
 from fosbury.metrics.headline import exported_headline
 
 TEST = Path("data/dataset/test.json")
 EXPORTED = {"onnx": Path("models/exported/model.onnx"), "coreml": Path("models/exported/model.mlpackage")}
+CHECKPOINT = Path("metrics/predictions.npz")
 EVALUATION = Path("metrics/evaluation.json")
 HEADLINE = Path("metrics/export.json")
 PREDICTIONS = Path("metrics/export_predictions.npz")
@@ -38,6 +40,7 @@ def main() -> None:
         )
         for name, path in EXPORTED.items()
     }
+    searched = params.model.boxes in (SEARCH, TRACK)
     measured = measure(
         models,
         dataset,
@@ -46,6 +49,7 @@ def main() -> None:
         cap=settings.cap,
         joints=joints,
         boxes=params.model.boxes,
+        found=boxes_of(read_predictions(CHECKPOINT).models["finetuned"]) if searched else None,
         focus=settings.phase,
     )
     evaluations = {name: each.evaluation for name, each in measured.items()}
