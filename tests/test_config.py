@@ -98,14 +98,15 @@ def test_boxes_suit_the_model():
         composed("model=rtmpose_s", "model.boxes=null")
     assert caught.value.problems[0].startswith("model.boxes should be labels")
     with pytest.raises(BadInputs, match=r"evaluate\.refine"):
-        composed("model.boxes=labels")
-    assert composed("model.boxes=labels", "evaluate.refine=zoom").model.boxes == "labels"
+        composed("model=yolo11n", "model.boxes=labels")
+    assert composed("model=yolo11n", "model.boxes=labels", "evaluate.refine=zoom").model.boxes == "labels"
 
 
 def test_the_default_needs_no_download():
     params = composed()
     assert params.experiment == "demo"
     assert params.model.url is None
+    assert params.model.licence == "Apache-2.0"
     assert params.data.source.startswith("data/synthetic/")
 
 
@@ -304,7 +305,7 @@ def test_params_yaml_survives_the_round_trip(repository, monkeypatch):
 def test_another_option_is_reported_as_one_line(repository, monkeypatch):
     monkeypatch.chdir(repository)
     config.write_params(["model=yolo11m"])
-    assert config.check() == ["model=yolo11m (conf: yolo11n_starter)"]
+    assert config.check() == ["model=yolo11m (conf: rtmpose_t)"]
 
 
 @pytest.mark.parametrize(
@@ -444,9 +445,12 @@ def test_every_recipe_begins_with_the_defaults_of_the_class():
 @pytest.mark.parametrize(
     ("overrides", "problems"),
     [
-        (["train.rtmpose.half_body=0.3"], ["train.rtmpose.half_body is 0.3, which yolo would ignore: set it to 0.0"]),
         (
-            ["model=rtmpose_t", "train.yolo.pose_gain=1.0", "train.yolo.mosaic=0.5"],
+            ["model=yolo11n", "train.rtmpose.half_body=0.3"],
+            ["train.rtmpose.half_body is 0.3, which yolo would ignore: set it to 0.0"],
+        ),
+        (
+            ["train.yolo.pose_gain=1.0", "train.yolo.mosaic=0.5"],
             ["train.yolo.pose_gain is 1.0, which rtmpose would ignore", "train.yolo.mosaic is 0.5", "set it to 12.0"],
         ),
     ],

@@ -20,8 +20,10 @@ import pytest
 import torch
 import yaml
 from PIL import Image
-from scratch import AGPL, CLIPS, ROOT, TINY, Scratch, stages_run
+from scratch import AGPL, CLIPS, COMPILED, ROOT, SMALL, TINY, Scratch, stages_run
 
+from fosbury.inference.boxes import SEARCH, SOURCES
+from fosbury.inference.predict import FOUND_BEFORE
 from fosbury.stage_code import DECIDES_NO_OUTPUT, code_of, places, read_modules, stage_code, stages
 
 pytestmark = pytest.mark.pipeline
@@ -151,17 +153,19 @@ def test_another_learning_rate_rebuilds_no_data(pipeline, tmp_path):
         assert "dvc exp apply slow" in refused
 
 
-def test_rtmpose_runs_from_data_to_export_without_an_agpl_package(pipeline, tmp_path):
-    pytest.importorskip("xtcocotools")
-    scratch = replace(pipeline.copy(tmp_path / "repository"), without=AGPL)
+def test_the_default_runs_from_data_to_export_without_an_agpl_package(pipeline, tmp_path):
+    pytest.importorskip("mmpose")
+    scratch = replace(pipeline.copy(tmp_path / "repository"), without=(*AGPL, COMPILED))
     refused = scratch.run("dvc", "exp", "run", *overrides("train.lr0=0.0007"), fails=True)
     assert "needs the package ultralytics" in refused
     assert "Traceback" not in refused
     scratch.run("git", "checkout", "--quiet", "--force", ".")
-    output = scratch.run("dvc", "exp", "run", "--name", "topdown", *overrides("model=rtmpose_t"))
+    output = scratch.run("dvc", "exp", "run", "--name", "topdown", *[part for value in SMALL for part in ("-S", value)])
     assert {"train", "evaluate", "export", "evaluate_export", "report"} <= stages_run(output)
     assert not {"frames", "annotations", "dataset"} & stages_run(output)
-    assert "labelled people are" in (scratch.root / "reports/table.md").read_text(encoding="utf-8")
+    assert read_json(scratch.root / "metrics/evaluation.json")["finetuned"]["notes"][-1] == SOURCES[SEARCH]
+    assert read_json(scratch.root / "metrics/export_evaluation.json")["coreml"]["notes"][-1] == FOUND_BEFORE
+    assert SOURCES[SEARCH] in (scratch.root / "reports/table.md").read_text(encoding="utf-8")
     assert read_json(scratch.root / "metrics/validation.json")["val_arch_error_mm"] > 0
     figures = {**read_json(scratch.root / "metrics/summary.json"), **read_json(scratch.root / "metrics/export.json")}
     assert figures["arch_error_mm_onnx"] == pytest.approx(figures["arch_error_mm"], rel=0.02)
