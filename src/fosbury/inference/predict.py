@@ -98,7 +98,7 @@ def predict_dataset(
     """
     predictions: list[list[Pose]] = []
     source = boxes if isinstance(boxes, str) else None
-    given = boxes if source is None else None
+    given = None if isinstance(boxes, str) else boxes
     finder = model if source in (None, LABELS) else getattr(model, "finder", model)
     looker = BoxProvider(finder, source) if source else None
     with Bar(title, "frame", len(dataset)) as bar:
