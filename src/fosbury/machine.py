@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import sys
@@ -62,6 +63,30 @@ def default_threads() -> int:
     if not text.isdecimal() or int(text) < 1:
         raise BadInput("FOSBURY_THREADS", f"is '{text}'", "set it to a number of threads from 1 up")
     return int(text)
+
+
+# Parameters of glibc's mallopt (malloc.h).
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+
+
+def keep_freed_memory() -> bool:
+    """Let this process keep memory that it has freed, for the next array of the same size.
+
+    By default glibc gives large arrays back to the system and takes them again, one page fault for each 4 KiB: on a
+    virtual machine a quarter of the time of a training on the processor. ``bench/memory.py`` measures it. No result
+    depends on it.
+
+    Returns
+    -------
+    bool
+        Whether the C library could be told so; only glibc can.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is None:
+        return False
+    wanted = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 64 << 20))
+    answers = [mallopt(parameter, value) for parameter, value in wanted]
+    return answers == [1] * len(wanted)
 
 
 def computes_bfloat16(device: str) -> bool:

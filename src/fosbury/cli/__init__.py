@@ -11,6 +11,7 @@ import typer
 
 from fosbury.cli import compare, config, data, doctor, evaluate
 from fosbury.cli.running import Commands
+from fosbury.machine import keep_freed_memory
 
 GROUPS = (config, data, evaluate, compare, doctor)
 """In the order of ``fosbury --help``. Commands of an ``app`` with a name are typed behind it: `fosbury config show`."""
@@ -41,7 +42,7 @@ def _main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    pass
+    keep_freed_memory()
 
 
 def main() -> None:

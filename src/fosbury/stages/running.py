@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from fosbury.errors import BadInput, WorkFailed
+from fosbury.machine import keep_freed_memory
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -24,6 +25,7 @@ def run(work: Callable[[], object]) -> NoReturn:
     work : callable
         The stage's ``main``; what it returns is ignored.
     """
+    keep_freed_memory()
     try:
         work()
     except BadInput as error:
