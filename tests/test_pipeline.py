@@ -22,7 +22,7 @@ import yaml
 from PIL import Image
 from scratch import AGPL, CLIPS, COMPILED, ROOT, SMALL, TINY, Scratch, stages_run
 
-from fosbury.inference.boxes import SEARCH, SOURCES
+from fosbury.inference.boxes import SEARCH, SOURCES, TRACK
 from fosbury.inference.predict import FOUND_BEFORE
 from fosbury.stage_code import DECIDES_NO_OUTPUT, code_of, places, read_modules, stage_code, stages
 
@@ -163,15 +163,20 @@ def test_the_default_runs_from_data_to_export_without_an_agpl_package(pipeline, 
     output = scratch.run("dvc", "exp", "run", "--name", "topdown", *[part for value in SMALL for part in ("-S", value)])
     assert {"train", "evaluate", "export", "evaluate_export", "report"} <= stages_run(output)
     assert not {"frames", "annotations", "dataset"} & stages_run(output)
-    assert read_json(scratch.root / "metrics/evaluation.json")["finetuned"]["notes"][-1] == SOURCES[SEARCH]
-    assert read_json(scratch.root / "metrics/export_evaluation.json")["coreml"]["notes"][-1] == FOUND_BEFORE
-    assert SOURCES[SEARCH] in (scratch.root / "reports/table.md").read_text(encoding="utf-8")
+    assert SOURCES[TRACK] in (scratch.root / "reports/table.md").read_text(encoding="utf-8")
+    assert read_json(scratch.root / "metrics/export_evaluation.json")["coreml"]["notes"][-1] == SOURCES[TRACK]
     assert read_json(scratch.root / "metrics/validation.json")["val_arch_error_mm"] > 0
     figures = {**read_json(scratch.root / "metrics/summary.json"), **read_json(scratch.root / "metrics/export.json")}
     assert figures["arch_error_mm_onnx"] == pytest.approx(figures["arch_error_mm"], rel=0.02)
     compared = scratch.run("fosbury", "compare", "HEAD", "topdown", "HEAD:baseline", "--md")
     assert "| model.architecture | yolo11n-pose | rtmpose-t | yolo11n-pose |" in compared
     assert "topdown" in compared.splitlines()[0]
+    small = [part for value in (*SMALL, "model.boxes=search") for part in ("-S", value)]
+    assert "train" not in stages_run(scratch.run("dvc", "exp", "run", *small, "evaluate_export"))
+    assert read_json(scratch.root / "metrics/evaluation.json")["finetuned"]["notes"][-1] == SOURCES[SEARCH]
+    assert read_json(scratch.root / "metrics/export_evaluation.json")["onnx"]["notes"][-1] == FOUND_BEFORE
+    figures = {**read_json(scratch.root / "metrics/summary.json"), **read_json(scratch.root / "metrics/export.json")}
+    assert figures["arch_error_mm_onnx"] == pytest.approx(figures["arch_error_mm"], rel=0.001)
 
 
 def test_an_edited_conf_is_refused_until_it_is_composed(pipeline, tmp_path):

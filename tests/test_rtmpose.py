@@ -227,18 +227,6 @@ def test_what_only_yolo_has_is_refused(stills, tmp_path, key):
         train(stills, tmp_path, recipe=changed(RECIPE, yolo=YoloRecipe(**{key: 1})))
 
 
-@pytest.mark.parametrize("frozen", [0, 2, 5])
-def test_frozen_stages_stay_as_they_are_and_the_others_do_not(stills, trained, tmp_path, frozen):
-    section = RtmposeRecipe(frozen_stages=frozen)
-    out = train(stills, tmp_path, weights=trained, recipe=changed(RECIPE, epochs=1, rtmpose=section))
-    before, after = (rtmpose.load_network(path)[0].backbone for path in (trained, out))
-    for number, name in enumerate(rtmpose.STAGES):
-        pairs = zip(
-            getattr(before, name).state_dict().values(), getattr(after, name).state_dict().values(), strict=True
-        )
-        assert all(torch.equal(old, new) for old, new in pairs) == (number < frozen), name
-
-
 def test_an_unknown_architecture_and_another_network_are_refused(trained, skeletons):
     with pytest.raises(BadInput, match="rtmpose-s"):
         rtmpose.build_network("rtmpose-x", 17)

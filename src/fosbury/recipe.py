@@ -59,14 +59,11 @@ class RtmposeRecipe(Section):
     aux_grid_loss : float
         Weight of a loss on the last feature map, beside the model's usual one, for weights that are far from the
         pictures (0.01 leaves the plateau on which training starts).
-    frozen_stages : int
-        Number of stages of the backbone, from the input, whose weights stay as they are; all five leave the head.
     """
 
     erasing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     half_body: Share = 0.0
     aux_grid_loss: NotNegative = 0.0
-    frozen_stages: Annotated[int, Field(ge=0, le=5)] = 0
 
 
 class BlazeposeRecipe(Section):

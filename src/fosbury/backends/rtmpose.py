@@ -111,7 +111,6 @@ BATCH = 32  # crops in one forward pass of prediction
 SAMPLE = 128  # pictures that batch-norm statistics are taken from
 KEPT = 2 << 30  # bytes of decoded pictures in memory; the others are read again each epoch
 CLIP = 35.0  # largest norm of the gradient, as in MMPose's body8 recipes for RTMPose
-STAGES = ("stem", "stage1", "stage2", "stage3", "stage4")  # of the backbone, from the input
 LOWER = ("hip", "knee", "ankle", "heel", "foot", "toe")
 
 
@@ -396,15 +395,10 @@ class _Crops(torch.utils.data.Dataset):
 
 def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """AdamW without decay of biases and norms, as MMPose configures it for RTMPose."""
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    decayed = [parameter for parameter in trained if parameter.dim() > 1]
-    plain = [parameter for parameter in trained if parameter.dim() <= 1]
+    decayed = [parameter for parameter in network.parameters() if parameter.dim() > 1]
+    plain = [parameter for parameter in network.parameters() if parameter.dim() <= 1]
     groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=recipe.lr0)
-
-
-def _frozen(network: Any, recipe: Recipe) -> list[nn.Module]:
-    return [getattr(network.backbone, name) for name in STAGES[: recipe.rtmpose.frozen_stages]]
 
 
 def finetune(job: TrainingJob) -> Path:
@@ -429,8 +423,6 @@ def finetune(job: TrainingJob) -> Path:
         raise BadInput("split 'train'", "has no labelled joint", "label more clips or change split ratios")
     if job.weights is not None and recipe.recompute_bn_stats:
         _recompute_bn_stats(network, crops)
-    for stage in _frozen(network, recipe):
-        stage.requires_grad_(False)
     forward = _Forward(network)
     forward.to(torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = moving_average(forward)
@@ -487,8 +479,6 @@ def _epoch(
     criterion = forward.network.head.loss_module
     across = round(INPUT[1] * SPLIT)
     forward.train()
-    for stage in _frozen(forward.network, recipe):
-        stage.eval()
     if recipe.freeze_batch_norm:
         for layer in forward.modules():
             if isinstance(layer, nn.BatchNorm2d):

@@ -193,13 +193,16 @@ class BoxProvider:
         return [[self._follow(picture, frame)] for picture, frame in zip(pictures, frames, strict=True)]
 
     def _follow(self, picture: np.ndarray, frame: Frame) -> Pose:
-        """Look where the clip's last frame had the athlete; search if there was none, or the model is unsure."""
+        """Look where the clip's last frame had the athlete, then at the joints found.
+
+        Search if there was no such frame, or the model is unsure.
+        """
         if frame.video is None or frame.video != self.video:
             self.video, self.last, self.usual = frame.video, None, 0.0
         pose = None
         if self.last is not None:
             pose = self.model.predict([picture], [box_of(self.last, TRACKED_MARGIN)[None]])[0][0]
-            pose = replace(pose, box=box_of(pose))
+            pose = self.model.predict([picture], [box_of(pose)[None]])[0][0]
         if pose is None or pose.score < SURE * self.usual:
             pose = max([search(self.model, picture), *([pose] if pose else [])], key=lambda each: each.score)
         self.last, self.usual = pose, max(pose.score, self.usual)

@@ -9,7 +9,7 @@ from fosbury.documents import read_json
 from fosbury.files import write_json
 from fosbury.formats.coco import read_coco
 from fosbury.formats.predictions import read_predictions, write_predictions
-from fosbury.inference.boxes import SEARCH, TRACK, boxes_of
+from fosbury.inference.boxes import SEARCH, boxes_of
 from fosbury.inference.predict import measure
 from fosbury.inference.registry import load_model
 from fosbury.metrics.headline import exported_headline
@@ -40,7 +40,7 @@ def main() -> None:
         )
         for name, path in EXPORTED.items()
     }
-    searched = params.model.boxes in (SEARCH, TRACK)
+    searched = params.model.boxes == SEARCH
     measured = measure(
         models,
         dataset,
