@@ -25,7 +25,7 @@ PACKAGE = ROOT / "src" / "fosbury"
 # The layers, lowest first: a package imports only from layers below its own (and from itself).
 LAYERS = (
     ("errors", "files", "documents", "progress", "model_kinds"),
-    ("skeleton", "media", "machine", "environment", "recipe", "refinement"),
+    ("skeleton", "media", "machine", "environment", "recipe", "refinement", "teaching"),
     ("pose", "config"),
     ("formats", "dataset", "metrics"),
     ("training", "inference"),
@@ -41,6 +41,8 @@ NEIGHBOURS = {
     ("documents", "errors"),
     ("config", "skeleton"),
     ("refinement", "recipe"),
+    ("teaching", "recipe"),
+    ("teaching", "refinement"),
     ("formats", "media"),
     ("training", "inference"),
     ("environment", "machine"),

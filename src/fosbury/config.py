@@ -25,8 +25,9 @@ from fosbury.model_kinds import BACKENDS
 from fosbury.recipe import Positive, Recipe, Section, Share, Side
 from fosbury.refinement import How, Margin, Refinement, VoteSettings
 from fosbury.skeleton import Skeleton, normalise
+from fosbury.teaching import Teaching
 
-GROUPS = ("data", "split", "skeleton", "model", "train", "evaluate", "export")
+GROUPS = ("data", "split", "skeleton", "model", "teach", "train", "evaluate", "export")
 PARAMS = "params.yaml"
 COMPOSE = "run `fosbury config compose`"
 
@@ -47,16 +48,21 @@ def _inside(value: str) -> str:
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 RepositoryPath = Annotated[str, AfterValidator(_inside)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{8,64}$")]
 Part = Literal["train", "val", "test"]
 Phase = Literal["approach", "takeoff", "flight", "arch", "landing"]
 
 
 class Data(Section):
-    """Which labelled frames: ``source`` is a folder of sets, ``sets`` those that are taken (None: all)."""
+    """Which frames: ``source`` is a folder of sets, ``sets`` those that are taken (None: all).
+
+    ``unlabelled`` sets have people with a box and no joints; they are taken beside the others, for training alone.
+    """
 
     name: str
     source: RepositoryPath
     sets: list[str] | None
+    unlabelled: list[str]
     every: Count
     jpeg_quality: Annotated[int, Field(ge=1, le=100)]
     stature_mm: Annotated[float, Field(ge=500, le=3000)]
@@ -117,8 +123,16 @@ class Model(Section):
     architecture: str
     weights: RepositoryPath
     url: str | None
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{8,64}$")] | None
+    sha256: Sha256 | None
     licence: str
+
+
+class Teach(Teaching):
+    """How the training frames are taught; ``weights`` lie in the repository."""
+
+    name: str
+    weights: RepositoryPath
+    sha256: Sha256 | None
 
 
 class Evaluate(Section):
@@ -172,6 +186,7 @@ class Params(Section):
     split: Split
     skeleton: dict[str, Any]
     model: Model
+    teach: Teach
     train: Recipe
     evaluate: Evaluate
     export: Export

@@ -48,17 +48,25 @@ class Person:
         ``x1, y1, x2, y2`` in pixels.
     area : float
         Area in square pixels that OKS is scaled by; `body_area` of the box where a label has none.
+    weights : ndarray of float64, shape (K,), or None
+        How much each label counts in training, in [0, 1]; None: all alike.
     """
 
     keypoints: np.ndarray
     visibility: np.ndarray
     box: np.ndarray
     area: float
+    weights: np.ndarray | None = None
 
     @property
     def labelled(self) -> np.ndarray:
         """Mask, shape (K,), of joints with a label (visible or occluded)."""
         return self.visibility > NOT_LABELLED
+
+    @property
+    def training_weights(self) -> np.ndarray:
+        """How much each joint counts in training, shape (K,), in [0, 1]; 0 where it has no label."""
+        return self.labelled * (1.0 if self.weights is None else self.weights)
 
 
 @dataclass(frozen=True, eq=False)

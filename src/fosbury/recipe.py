@@ -74,10 +74,17 @@ class BlazeposeRecipe(Section):
     around : 'picture' or 'upright'
         Where a rotation of 0 is: the picture as it is, or turned so that the labelled trunk stands upright, as a second
         look has it. A person without a labelled trunk is turned as the picture is.
-    relative_step : bool
+    upright_share, upright_degrees : float
+        Share of the crops in which the labelled trunk stands upright before a rotation of up to ``upright_degrees``
+        takes the place of ``degrees``: a model that is to be asked twice, as the picture is and upright.
+    erasing : float
+        Probability that a patch of one colour hides part of a crop.
+    relative_step : bool or 'channels'
         Let each tensor learn at the rate of ``lr0`` times the root mean square of its weights. The network of the
         .tflite has no batch normalisation left, so that its tensors differ in size by orders of magnitude, and a common
-        rate that moves the large ones ruins the small ones.
+        rate that moves the large ones ruins the small ones. ``channels``: each output channel by its size.
+    average : float or None
+        Share of the moving average that a step leaves, at most: the average is measured and kept. None: as RTMPose's.
     frozen_layers : int
         Number of convolutions, from the input, whose weights stay as they are.
     head_epochs : int
@@ -88,7 +95,11 @@ class BlazeposeRecipe(Section):
     """
 
     around: Literal["picture", "upright"] = "picture"
-    relative_step: bool = True
+    upright_share: Share = 0.0
+    upright_degrees: Annotated[float, Field(ge=0, le=180)] = 40.0
+    erasing: Share = 0.0
+    relative_step: bool | Literal["channels"] = True
+    average: Annotated[float, Field(gt=0, lt=1)] | None = None
     frozen_layers: Annotated[int, Field(ge=0, le=1000)] = 0
     head_epochs: Annotated[int, Field(ge=0, le=10_000)] = 0
     tolerance: Annotated[float, Field(gt=0, le=1)] = 0.03

@@ -27,7 +27,7 @@ DECIDES_NO_OUTPUT = {
     "files.py",
     # where things are, and what values may be
     *("backends/__init__.py", "inference/protocol.py", "inference/registry.py", "model_kinds.py"),
-    *("recipe.py", "refinement.py"),
+    *("recipe.py", "refinement.py", "teaching.py"),
     # what belongs to the machine, and a record of it beside the results
     *("environment.py", "machine.py"),
     # bars and lines of progress
@@ -40,6 +40,7 @@ _EXPORTED = tuple(kind.module for kind in EXPORTED.values() if not kind.read_onl
 _READ_ONLY = tuple(kind.module for kind in EXPORTED.values() if kind.read_only)
 _REFINE = ("fosbury.inference.refine", "fosbury.inference.vote")
 BY_NAME = {
+    "teacher": (*_BACKENDS, *_READ_ONLY),
     "train": _BACKENDS,
     "evaluate": (*_BACKENDS, *_READ_ONLY, *_REFINE),
     "export": (*_BACKENDS, *_EXPORTED),

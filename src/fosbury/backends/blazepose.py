@@ -41,6 +41,7 @@ VISIBILITY = 3  # place of its logit among the values of a point
 BATCH = 32  # crops in one forward pass of prediction
 CLIP = 5.0  # largest norm of the gradient
 LEAST = 1e-3  # size below which a tensor does not shrink its steps
+LEAST_CHANNEL = 1e-4  # the same of an output channel
 
 
 class BlazePoseNetwork(nn.Module):
@@ -305,8 +306,23 @@ def parameter_groups(network: BlazePoseNetwork, recipe: Recipe) -> list[dict[str
     for parameter in network.parameters():
         size = float(parameter.detach().square().mean().sqrt()) if recipe.blazepose.relative_step else 1.0
         decay = recipe.weight_decay if parameter.dim() > 1 else 0.0
-        groups.append({"params": [parameter], "scale": max(size, LEAST), "weight_decay": decay})
+        group = {"params": [parameter], "scale": max(size, LEAST), "weight_decay": decay}
+        if recipe.blazepose.relative_step == "channels" and parameter.dim() > 1:
+            over = tuple(range(1, parameter.dim()))
+            sizes = parameter.detach().square().mean(dim=over, keepdim=True).sqrt().clamp_min(LEAST_CHANNEL)
+            group |= {"scale": 1.0, "channels": sizes}
+        groups.append(group)
     return groups
+
+
+@torch.no_grad()
+def relative_step(optimizer: torch.optim.Optimizer) -> None:
+    """Make a step in which each output channel of a group with ``channels`` moves by its share of the rate."""
+    scaled = [(group["params"][0], group["channels"]) for group in optimizer.param_groups if "channels" in group]
+    before = [parameter.clone() for parameter, _ in scaled]
+    optimizer.step()
+    for (parameter, sizes), old in zip(scaled, before, strict=True):
+        parameter.copy_(old + (parameter - old) * sizes.to(parameter.device))
 
 
 def finetune(job: TrainingJob) -> Path:
@@ -331,7 +347,7 @@ def finetune(job: TrainingJob) -> Path:
     if not len(crops):
         raise BadInput("split 'train'", "has no labelled joint", "label more clips or change split ratios")
     network.to(torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = moving_average(network)
+    average = moving_average(network, recipe.blazepose.average)
     optimizer = torch.optim.AdamW(parameter_groups(network, recipe), lr=recipe.lr0)
     if run.resumed is not None:
         network.load_state_dict(run.resumed["model"])
@@ -395,7 +411,7 @@ def _epoch(
         (position + confidence).backward()
         for part in (network.confidence.parameters(), [*network.trunk.parameters(), *network.points.parameters()]):
             clip_grad_norm_(part, CLIP)
-        optimizer.step()
+        relative_step(optimizer)
         average.update_parameters(network)
         total += float(position.detach())
         progress.step(total / (step + 1))

@@ -343,7 +343,7 @@ class _Crops(torch.utils.data.Dataset):
             (frame, person)
             for frame in dataset.frames
             for person in frame.people
-            if (person.visibility > 0).any()
+            if person.training_weights.any()
             for _ in range(repeats[frame.file_name])
         ]
         lower = [any(word in normalise(joint) for word in LOWER) for joint in dataset.skeleton.joints]
@@ -366,7 +366,8 @@ class _Crops(torch.utils.data.Dataset):
         chance = np.random.SeedSequence([self.seed, self.epoch, index]).generate_state(1)[0]
         np.random.seed(chance)
         random.seed(int(chance))
-        seen = person.visibility > 0
+        weights = person.training_weights
+        seen = weights > 0
         # Labels of pixel edges to MMPose's pixel centres: see fosbury.inference.crop.
         results = self.augment(
             {
@@ -375,12 +376,15 @@ class _Crops(torch.utils.data.Dataset):
                 "bbox": (person.box[None] - 0.5).astype(np.float32),
                 "bbox_score": np.ones(1, dtype=np.float32),
                 "keypoints": np.where(seen[:, None], person.keypoints - 0.5, 0.0)[None].astype(np.float32),
-                "keypoints_visible": seen[None].astype(np.float32),
+                "keypoints_visible": np.stack([seen, weights], axis=-1)[None].astype(np.float32),
                 **self.about,
             }
         )
         pixels = np.ascontiguousarray(results["img"].transpose(2, 0, 1), dtype=np.float32) / 255
-        targets = (results[name][0] for name in ("keypoint_x_labels", "keypoint_y_labels", "keypoint_weights"))
+        along_x, along_y, inside = (
+            results[name][0] for name in ("keypoint_x_labels", "keypoint_y_labels", "keypoint_weights")
+        )
+        targets = along_x, along_y, inside * results["keypoints_visible_weights"][0]
         return torch.from_numpy(pixels), *(torch.from_numpy(np.asarray(target, np.float32)) for target in targets)
 
     def _picture(self, name: str) -> np.ndarray:

@@ -23,7 +23,7 @@ from fosbury.skeleton import Skeleton
 ANNOTATIONS, IMAGES, VIDEOS = "annotations.json", "images", "videos"
 
 
-def find_sets(source: str | Path, names: Sequence[str] | None = None) -> list[Path]:
+def find_sets(source: str | Path, names: Sequence[str] | None = None, more: Sequence[str] = ()) -> list[Path]:
     """Folders of the sets in ``source``, sorted by name.
 
     Parameters
@@ -31,6 +31,8 @@ def find_sets(source: str | Path, names: Sequence[str] | None = None) -> list[Pa
     source : str or Path
     names : sequence of str, optional
         The sets to take; all without it.
+    more : sequence of str
+        Sets to take beside them.
 
     Raises
     ------
@@ -45,10 +47,11 @@ def find_sets(source: str | Path, names: Sequence[str] | None = None) -> list[Pa
     }
     if not there:
         raise BadInput(source, "holds no labelled set", "bring one in with 'fosbury import PATH --name NAME'")
-    unknown = [name for name in names or () if name not in there]
+    unknown = [name for name in (*(names or ()), *more) if name not in there]
     if unknown:
-        raise BadInput(source, f"holds no set {', '.join(unknown)}", f"choose data.sets from {', '.join(there)}")
-    return [there[name] for name in sorted(set(there if names is None else names))]
+        keys = "data.sets and data.unlabelled" if more else "data.sets"
+        raise BadInput(source, f"holds no set {', '.join(unknown)}", f"choose {keys} from {', '.join(there)}")
+    return [there[name] for name in sorted({*(there if names is None else names), *more})]
 
 
 def find_videos(folder: str | Path) -> list[Path]:
@@ -73,7 +76,13 @@ def find_videos(folder: str | Path) -> list[Path]:
 
 
 def extract_sets(
-    source: str | Path, sets: Sequence[str] | None, out: str | Path, *, quality: int = 95, every: int = 1
+    source: str | Path,
+    sets: Sequence[str] | None,
+    out: str | Path,
+    *,
+    quality: int = 95,
+    every: int = 1,
+    unlabelled: Sequence[str] = (),
 ) -> dict[str, list[Manifest]]:
     """Extract the labelled frames of every clip that `annotations_of_set` keeps; without labels, every n-th frame.
 
@@ -91,6 +100,8 @@ def extract_sets(
     every : int
         Of the labelled frames of a clip, one in so many is extracted; in a set without labels, of all its frames. A
         clip of a set with labels of which no frame is wanted is passed over.
+    unlabelled : sequence of str
+        Sets to take beside ``sets``, whose file of labels holds boxes without joints.
 
     Returns
     -------
@@ -105,10 +116,10 @@ def extract_sets(
     out = Path(out)
     jobs: list[tuple[Path, Path, list[int] | None]] = []
     problems: list[str] = []
-    chosen = find_sets(source, sets)
+    chosen = find_sets(source, sets, unlabelled)
     for folder in chosen:
         try:
-            labelled = _wanted_frames(folder, every)
+            labelled = _wanted_frames(folder, every, boxes_only=folder.name in unlabelled)
             clips = find_videos(folder)
         except BadInput as error:
             problems.append(str(error))
@@ -134,12 +145,12 @@ def extract_sets(
     return manifests
 
 
-def _wanted_frames(folder: Path, every: int) -> dict[str, list[int]] | None:
+def _wanted_frames(folder: Path, every: int, *, boxes_only: bool) -> dict[str, list[int]] | None:
     """Frames of each clip that are kept and not there as stills; None where the set has no labels."""
     if not (folder / ANNOTATIONS).exists():
         return None
     frames: dict[str, list[int]] = defaultdict(list)
-    labelled = read_coco(folder / ANNOTATIONS).frames
+    labelled = read_coco(folder / ANNOTATIONS, keep_empty=boxes_only).frames
     thinned = _thinned(labelled, every)
     for frame in labelled:
         if not frame.video or frame.frame is None or (frame.video, frame.frame) in thinned:
@@ -169,7 +180,13 @@ def _remove(path: Path) -> None:
 
 
 def annotations_of_set(
-    root: str | Path, folder: str | Path, frames: str | Path, skeleton: Skeleton, *, every: int = 1
+    root: str | Path,
+    folder: str | Path,
+    frames: str | Path,
+    skeleton: Skeleton,
+    *,
+    every: int = 1,
+    boxes_only: bool = False,
 ) -> Dataset:
     """Labels of one set with the skeleton's joints and with pictures that exist.
 
@@ -183,6 +200,8 @@ def annotations_of_set(
         Joints are matched by name; those that are absent are not labelled.
     every : int
         Keep every n-th labelled frame of a clip.
+    boxes_only : bool
+        Keep frames in which people have a box and nobody has a labelled joint.
 
     Returns
     -------
@@ -197,7 +216,8 @@ def annotations_of_set(
     root, folder, frames = Path(root), Path(folder), Path(frames)
     name = folder.name
 
-    thinned = _thinned(read_coco(root / folder / ANNOTATIONS).frames, every) if every > 1 else set()
+    labels = root / folder / ANNOTATIONS
+    thinned = _thinned(read_coco(labels, keep_empty=boxes_only).frames, every) if every > 1 else set()
 
     def place(frame: Frame) -> Path:
         still = folder / IMAGES / frame.file_name
@@ -208,7 +228,10 @@ def annotations_of_set(
     def locate(frame: Frame) -> Path | None:
         return None if (frame.video, frame.frame) in thinned else root / place(frame)
 
-    dataset = read_coco(root / folder / ANNOTATIONS, skeleton, locate)
+    dataset = read_coco(labels, skeleton, locate, keep_empty=boxes_only)
+    dataset = dataset.where(len(frame.people) > 0 for frame in dataset.frames)
+    if not len(dataset):
+        raise BadInput(labels, "holds nobody with a box", "give each person a box, or take it out of data.unlabelled")
     kept = dataset.where((frame.video, frame.frame) not in thinned for frame in dataset.frames)
     times = _times(kept, root / frames / name)
     placed = [
@@ -253,8 +276,11 @@ def annotations_of_sets(
     *,
     skeleton: Skeleton,
     every: int = 1,
+    unlabelled: Sequence[str] = (),
 ) -> dict[str, Dataset]:
     """Labels of every set that has some, by name; see ``annotations_of_set``.
+
+    Of the sets ``unlabelled``, which are taken beside ``sets``, boxes are enough.
 
     Raises
     ------
@@ -263,11 +289,14 @@ def annotations_of_sets(
     """
     datasets: dict[str, Dataset] = {}
     errors: list[BadInput] = []
-    for folder in find_sets(Path(root) / source, sets):
+    for folder in find_sets(Path(root) / source, sets, unlabelled):
         if not (folder / ANNOTATIONS).exists():
             continue
+        name, boxes_only = folder.name, folder.name in unlabelled
         try:
-            datasets[folder.name] = annotations_of_set(root, Path(source) / folder.name, frames, skeleton, every=every)
+            datasets[name] = annotations_of_set(
+                root, Path(source) / name, frames, skeleton, every=every, boxes_only=boxes_only
+            )
         except BadInput as error:
             errors.append(error)
     if len(errors) == 1:

@@ -15,6 +15,9 @@ from fosbury.media.image import read_image, readable_name, true_suffix, write_im
 from fosbury.pose import Dataset, Frame, Person
 from fosbury.skeleton import Skeleton
 
+TRUSTED = 0.5
+"""Weight from which on a label is one: the loss of Ultralytics knows labels and none, and nothing in between."""
+
 
 def write_yolo(
     splits: Mapping[str, Dataset], folder: Path, root: Path, repeats: Mapping[str, int] | None = None
@@ -90,7 +93,8 @@ def label_lines(frame: Frame) -> list[str]:
     """Return one line for each person: ``0 cx cy w h`` and ``x y v`` for every joint, relative to the image.
 
     Boxes are clipped to the image, and a person outside it is left out. A joint outside the image is ``0 0 0``, because
-    relative coordinates beyond 1 make Ultralytics discard the image; every other joint keeps its visibility.
+    relative coordinates beyond 1 make Ultralytics discard the image; so is one whose training weight is below
+    ``TRUSTED``. Every other joint keeps its visibility.
     """
     return [line for person in frame.people if (line := _line(person, frame)) is not None]
 
@@ -102,7 +106,7 @@ def _line(person: Person, frame: Frame) -> str | None:
         return None
     points = person.keypoints / size
     with np.errstate(invalid="ignore"):
-        kept = person.labelled & ((points >= 0) & (points <= 1)).all(axis=-1)
+        kept = (person.training_weights >= TRUSTED) & ((points >= 0) & (points <= 1)).all(axis=-1)
     points = np.where(kept[:, None], points, 0.0)
     seen = np.where(kept, person.visibility, 0)
     numbers = [*((low + high) / 2), *(high - low)]

@@ -21,7 +21,15 @@ def main() -> None:
     """Write data/annotations/<set>.json and reports/annotations.md."""
     params = load_params()
     data = params.data
-    found = annotations_of_sets(ROOT, data.source, data.sets, FRAMES, skeleton=params.pose_skeleton, every=data.every)
+    found = annotations_of_sets(
+        ROOT,
+        data.source,
+        data.sets,
+        FRAMES,
+        skeleton=params.pose_skeleton,
+        every=data.every,
+        unlabelled=data.unlabelled,
+    )
     datasets = {name: warn_of_lone_pictures(dataset) for name, dataset in found.items()}
     OUTPUT.mkdir(parents=True, exist_ok=True)
     for stale in OUTPUT.glob("*.json"):

@@ -13,7 +13,14 @@ OUTPUT = Path("data/frames")
 def main() -> None:
     """Write data/frames/<set>/<video stem>/<frame>.jpg."""
     data = load_params().data
-    manifests = extract_sets(data.source, data.sets, OUTPUT, quality=data.jpeg_quality, every=data.every)
+    manifests = extract_sets(
+        data.source,
+        data.sets,
+        OUTPUT,
+        quality=data.jpeg_quality,
+        every=data.every,
+        unlabelled=data.unlabelled,
+    )
     for name, clips in manifests.items():
         if not clips:
             print(f"{name}: stills, nothing to extract")

@@ -16,7 +16,7 @@ from fosbury.training.curve import chosen_epoch
 from fosbury.training.job import TrainingJob
 from fosbury.training.selection import validate
 
-SPLITS = Path("data/dataset")
+SPLITS = {"train": Path("data/taught/train.json"), "val": Path("data/dataset/val.json")}
 OUTPUT = Path("models/finetuned/model.pt")
 CURVE = Path("metrics/train.csv")
 VALIDATION = Path("metrics/validation.json")
@@ -31,7 +31,7 @@ def main() -> None:
     params = load_params()
     model = params.model
     start = verify_checksum(model.weights, model.sha256, model.name, model.url)
-    splits = {name: read_coco(SPLITS / f"{name}.json", params.pose_skeleton) for name in ("train", "val")}
+    splits = {name: read_coco(path, params.pose_skeleton) for name, path in SPLITS.items()}
     job = TrainingJob(
         **splits,
         root=ROOT,

@@ -38,6 +38,8 @@ def run_key(job: TrainingJob) -> str:
             digest.update(sha256_of(job.root / frame.file_name).encode())
             for person in frame.people:
                 digest.update(person.keypoints.tobytes() + person.visibility.tobytes() + person.box.tobytes())
+                if person.weights is not None:
+                    digest.update(person.weights.tobytes())
     if job.weights is not None:
         digest.update(sha256_of(job.weights).encode())
     return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,21 @@ def learning_rate(recipe: Recipe, epoch: float) -> float:
     return float(recipe.lr0 * cosine * min(1.0, (epoch + 1e-3) / max(recipe.warmup_epochs, 1e-3)))
 
 
-def moving_average(network: nn.Module) -> Any:
-    """Return a copy of a network that follows its weights as ``update_parameters`` is called after each step."""
-    return AveragedModel(network, avg_fn=_ema, use_buffers=True)
+def moving_average(network: nn.Module, decay: float | None = None) -> Any:
+    """Return a copy of a network that follows its weights as ``update_parameters`` is called after each step.
+
+    Parameters
+    ----------
+    network : nn.Module
+    decay : float, optional
+        Share of the average that a step leaves, reached by (1 + n) / (10 + n) after n steps; MMPose's ramp without it.
+    """
+    return AveragedModel(network, avg_fn=_ema if decay is None else partial(_ema_to, decay), use_buffers=True)
+
+
+def _ema_to(decay: float, average: torch.Tensor, value: torch.Tensor, updates: Any) -> torch.Tensor:
+    kept = torch.clamp((1.0 + updates) / (10.0 + updates), max=decay)
+    return average + (value - average) * (1 - kept).to(value.dtype) if value.is_floating_point() else value
 
 
 def _ema(average: torch.Tensor, value: torch.Tensor, updates: Any) -> torch.Tensor:

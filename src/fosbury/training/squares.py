@@ -12,7 +12,7 @@ import torch
 from fosbury.inference.landmarks import PADDING, SquareCrop
 from fosbury.inference.rotated_crop import lean
 from fosbury.media.image import read_image
-from fosbury.pose import Dataset, Person
+from fosbury.pose import Dataset, Person, midpoint
 from fosbury.recipe import Recipe
 from fosbury.training.sampling import focus_repeats
 
@@ -54,7 +54,7 @@ class Squares(torch.utils.data.Dataset):
             (frame.file_name, person)
             for frame in dataset.frames
             for person in frame.people
-            if person.labelled.any()
+            if person.training_weights.any()
             for _ in range(repeats[frame.file_name])
         ]
         self.skeleton, self.recipe, self.size, self.around = dataset.skeleton, recipe, size, around
@@ -71,7 +71,9 @@ class Squares(torch.utils.data.Dataset):
         chance = np.random.default_rng([self.seed, self.epoch, index])
         crop, scale = self._square(person, chance)
         pixels = _recoloured(crop.warp(self._picture(name)), self.recipe, chance)
-        weight, points = joint_weights(person), np.nan_to_num(crop.points(person.keypoints))
+        if self.recipe.blazepose.erasing and chance.random() < self.recipe.blazepose.erasing:
+            pixels = _erased(pixels, chance)
+        weight, points = person.training_weights, np.nan_to_num(crop.points(person.keypoints))
         reach = RIGHT * 2 * self.skeleton.sigmas * np.sqrt(person.area) * scale
         if chance.random() < self.recipe.fliplr:
             order = self.skeleton.flip_index
@@ -92,7 +94,13 @@ class Squares(torch.utils.data.Dataset):
         angle = math.radians(chance.uniform(-recipe.degrees, recipe.degrees))
         if self.around == "upright":
             angle += lean(person.keypoints, self.skeleton)
+        elif (share := recipe.blazepose.upright_share) and chance.random() < share and self._has_trunk(person):
+            sway = math.radians(chance.uniform(-1, 1) * recipe.blazepose.upright_degrees)
+            angle = lean(person.keypoints, self.skeleton) + sway
         return SquareCrop.around(box, self.size, PADDING * zoom, angle), min(self.size) / side
+
+    def _has_trunk(self, person: Person) -> bool:
+        return bool(np.isfinite([midpoint(person.keypoints, end) for end in self.skeleton.trunk]).all())
 
     def _picture(self, name: str) -> np.ndarray:
         if name in self.pictures:
@@ -104,12 +112,14 @@ class Squares(torch.utils.data.Dataset):
         return picture
 
 
-def joint_weights(person: Person) -> np.ndarray:
-    """How much each joint of a person counts in the loss, shape (K,): labelled ones alike, others not at all.
-
-    The one place for labels that are to be trusted less than others.
-    """
-    return person.labelled.astype(float)
+def _erased(picture: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+    """Hide a patch of 0.12 to 0.35 of each side."""
+    height, width = picture.shape[:2]
+    tall, wide = (chance.uniform(0.12, 0.35, 2) * (height, width)).astype(int)
+    top, left = chance.integers(height - tall), chance.integers(width - wide)
+    picture = picture.copy()
+    picture[top : top + tall, left : left + wide] = chance.integers(0, 256, 3)
+    return picture
 
 
 def _recoloured(picture: np.ndarray, recipe: Recipe, chance: np.random.Generator) -> np.ndarray:

@@ -16,6 +16,9 @@ from fosbury.skeleton import Skeleton
 MIN_JOINTS_INSIDE = 0.5
 """With fewer of its labelled joints inside the picture (or its box), a label belongs elsewhere."""
 
+WEIGHTS = "keypoint_weights"
+"""Key of how much each joint of an annotation counts in training, beside COCO's own."""
+
 WHOLE_BOX = 0.99
 """Of the box's area: no body covers as much, so an area from here on is the box's own."""
 
@@ -108,6 +111,7 @@ def _person(
         )
         return None
     xy, visibility = _joints(values, label, category, found, problems)
+    stated_weights = _weights(record, category, problems)
     if problems:
         return None
     labelled = visibility > NOT_LABELLED
@@ -126,7 +130,11 @@ def _person(
     marks = np.zeros(len(skeleton), dtype=np.uint8)
     keypoints[into[into >= 0]] = xy[into >= 0]
     marks[into[into >= 0]] = visibility[into >= 0]
-    person = Person(keypoints, marks, box, area)
+    weights = None
+    if stated_weights is not None:
+        weights = np.zeros(len(skeleton))
+        weights[into[into >= 0]] = stated_weights[into >= 0]
+    person = Person(keypoints, marks, box, area, weights)
     return person if (into >= 0).all() else _in_its_own_right(person, skeleton, label, frame, found)
 
 
@@ -220,6 +228,18 @@ def _joints(
         else:
             xy[joint], visibility[joint] = (x, y), int(v)
     return xy, visibility
+
+
+def _weights(record: Mapping[str, Any], category: Category, problems: list[str]) -> np.ndarray | None:
+    """How much each joint of the category counts in training, shape (J,); None where the file does not say."""
+    stated = record.get(WEIGHTS)
+    if stated is None:
+        return None
+    numbers = [number_of(value) for value in stated] if isinstance(stated, list) else []
+    if len(numbers) != len(category.joints) or any(number is None or not 0 <= number <= 1 for number in numbers):
+        problems.append(f"its {WEIGHTS} are not {len(category.joints)} numbers from 0 to 1, one for each joint")
+        return None
+    return np.array(numbers, dtype=float)
 
 
 def _box(

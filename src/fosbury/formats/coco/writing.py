@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fosbury.files import write_text
+from fosbury.formats.coco.people import WEIGHTS
 from fosbury.pose import Dataset, Person
 
 DECIMALS = 2
@@ -81,4 +82,5 @@ def _annotation(person: Person, annotation_id: int, image_id: int) -> dict[str, 
         "bbox": [x1, y1, _rounded(x2 - x1), _rounded(y2 - y1)],
         "area": _rounded(person.area),
         "iscrowd": 0,
+        **({} if person.weights is None else {WEIGHTS: [_rounded(weight) for weight in person.training_weights]}),
     }
