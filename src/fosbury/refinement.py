@@ -30,8 +30,8 @@ class VoteSettings(Section):
     """
 
     views: Annotated[int, Field(ge=2, le=72)] = 12
-    rounds: Annotated[int, Field(ge=0, le=6)] = 3
-    bandwidth: Annotated[float, Field(gt=0, le=1)] = 0.08
+    rounds: Annotated[int, Field(ge=0, le=6)] = 1
+    bandwidth: Annotated[float, Field(gt=0, le=1)] = 0.05
     cheap: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
