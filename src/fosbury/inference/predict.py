@@ -16,7 +16,7 @@ from fosbury.metrics.calibration import temperature_scaled
 from fosbury.metrics.evaluation import Evaluation, evaluate
 from fosbury.metrics.people import unaided_score
 from fosbury.metrics.selection import CAP, STATURE_MM
-from fosbury.pose import FOCUS, Dataset, Pose
+from fosbury.pose import FOCUS, Dataset, Frame, Pose
 from fosbury.progress import Bar
 from fosbury.skeleton import Skeleton, normalise
 
@@ -60,6 +60,42 @@ def poses_in(poses: Sequence[Pose], source: Skeleton, target: Skeleton) -> list[
     ]
 
 
+class Looker:
+    """A model that is told where to look, and whose confidence is made honest.
+
+    Parameters
+    ----------
+    model : PoseModel
+    boxes : str, optional
+        Where it looks, a source of ``boxes.BoxProvider``: in the whole picture if not given.
+    """
+
+    def __init__(self, model: PoseModel, boxes: str | None = None):
+        self.model = model
+        self.finder = model if boxes in (None, LABELS) else getattr(model, "finder", model)
+        self.provider = BoxProvider(self.finder, boxes) if boxes else None
+
+    def predict(
+        self, pictures: Sequence[np.ndarray], frames: Sequence[Frame], boxes: Sequence[np.ndarray] | None = None
+    ) -> list[list[Pose]]:
+        """Poses in each picture, in the joints of the model.
+
+        Parameters
+        ----------
+        pictures : sequence of ndarray of uint8, shape (H, W, 3)
+        frames : sequence of Frame
+            Whose they are.
+        boxes : sequence of ndarray, shape (N, 4), optional
+            Of the people in each, where no source says them.
+        """
+        found = self.provider.predict(pictures, frames) if self.provider else self.model.predict(pictures, boxes)
+        if self.finder is not self.model:
+            found = self.model.predict(pictures, boxes_of(found))
+        if self.model.temperature is not None:
+            found = [[_temperature_scaled(pose, self.model.temperature) for pose in poses] for poses in found]
+        return found
+
+
 def predict_dataset(
     model: PoseModel,
     dataset: Dataset,
@@ -97,22 +133,14 @@ def predict_dataset(
         If a picture cannot be read.
     """
     predictions: list[list[Pose]] = []
-    source = boxes if isinstance(boxes, str) else None
-    given = None if isinstance(boxes, str) else boxes
-    finder = model if source in (None, LABELS) else getattr(model, "finder", model)
-    looker = BoxProvider(finder, source) if source else None
+    source, given = (boxes, None) if boxes is None or isinstance(boxes, str) else (None, boxes)
+    looker = Looker(model, source)
     with Bar(title, "frame", len(dataset)) as bar:
         for start in range(0, len(dataset), batch):
-            frames = dataset.frames[start : start + batch]
-            images = [read_image(root / frame.file_name) for frame in frames]
-            if looker:
-                found = looker.predict(images, frames)
-            else:
-                found = model.predict(images, given and given[start : start + batch])
-            if finder is not model:
-                found = model.predict(images, boxes_of(found))
-            if model.temperature is not None:
-                found = [[_temperature_scaled(pose, model.temperature) for pose in poses] for poses in found]
+            part = slice(start, start + batch)
+            frames = dataset.frames[part]
+            pictures = [read_image(root / frame.file_name) for frame in frames]
+            found = looker.predict(pictures, frames, given and given[part])
             predictions.extend(poses_in(poses, model.skeleton, dataset.skeleton) for poses in found)
             bar.update(len(frames))
     return predictions
