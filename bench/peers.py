@@ -8,9 +8,9 @@ r"""What a user would pick instead, beside this repository's models: one labelle
 Free models are measured as their makers call them (BlazePose with its own detector, by whose points the square is laid
 and turned), those of --looked by this repository's looks, its own models by all of these. *Given the athlete*: top-down
 models and further looks are handed the labelled box; of the people whom a model finds by itself the labelled box
-chooses. *Unaided*: nobody says who it is, and the best-scored person counts. Whom top-down models look at is then found
-by --finder; by its own detector, where BlazePose is called as MediaPipe calls it; else by a search. Only joints that
-all rows have count.
+chooses. *Unaided*: nobody says who it is, and the best-scored person counts. Whom this repository looks at by top-down
+models is then found by --finder, such as BlazePose's detector; free ones, and without a finder, search by themselves.
+Only joints that all rows have count.
 
 A row that was predicted is kept in --work and not predicted again: a run that was killed goes on where it was, and a
 run with one more model predicts that one. Times are taken at the end, all rows in turn on the same pictures, unaided:
@@ -164,7 +164,7 @@ def _record(asked: argparse.Namespace, dataset: Dataset, known: np.ndarray) -> d
         "joints": [joint for joint, counts in zip(dataset.skeleton.joints, known, strict=True) if counts],
         "finder": asked.finder and asked.finder.name,
         "detector": asked.detector and asked.detector.name,
-        "refinement": Refinement().model_dump(),
+        "refinement": Refinement().model_dump(exclude={"how"}),
         "timed_pictures": asked.timed,
         "environment": environment(),
     }

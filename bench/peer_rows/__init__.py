@@ -33,7 +33,7 @@ from fosbury.skeleton import Skeleton
 FREE, WEIGHTS, OURS = "free", "free weights, looks of this repository", "this repository"
 """Groups of rows: as the makers call it, untuned; their weights called otherwise; tuned here."""
 
-ONE, MEDIAPIPE, OWN_SEARCH, UPRIGHT, VOTE = "one look", "as MediaPipe calls it", "search", "upright look", "vote"
+ONE, MEDIAPIPE, UPRIGHT, VOTE = "one look", "as MediaPipe calls it", "upright look", "vote"
 GIVEN, UNAIDED = "given", "unaided"
 
 
@@ -140,7 +140,8 @@ def rows_of(
     detector : Path or None
         BlazePose's. With it BlazePose is called as MediaPipe calls it.
     finder : Path or None
-        A model that finds the people whom top-down models look at unaided; without it they search by themselves.
+        A model that finds the people whom this repository looks at by top-down models, unaided; without it, and as free
+        models, they search by themselves.
     looks : sequence of str
         Of `ONE`, `UPRIGHT` and `VOTE`, those by which this repository looks.
     """
@@ -150,9 +151,7 @@ def rows_of(
         if detector and isinstance(model, TurnsBoxes) and model.skeleton.name == "blazepose":
             rows.append(Row(file, FREE, MEDIAPIPE, str(detector), str(detector)))
             continue
-        rows.append(_looked(file, model, FREE, ONE, finder))
-        if model.needs_boxes and finder:
-            rows.append(Row(file, FREE, OWN_SEARCH, SEARCH, SEARCH))
+        rows.append(_looked(file, model, FREE, ONE, None))
     for group, files in ((WEIGHTS, looked), (OURS, ours)):
         for file in files:
             model = file.open()
@@ -190,23 +189,22 @@ def answer(row: Row, dataset: Dataset, root: Path, work: Path, *, unaided: bool 
     unaided : bool
         Whether to predict without the athlete given, too.
     """
-    kept, about = (work / f"{_key(row, dataset, unaided)}{suffix}" for suffix in (".npz", ".json"))
-    if about.exists():
-        found = json.loads(about.read_text(encoding="utf-8"))
-        return Answer(read_predictions(kept).models, tuple(found["joints"]), found["passes"])
-    model, counted = opened(row)
-    poses, before = {}, 0.0
+    opening: list[tuple[PoseModel, Counted]] = []
+    poses, passes, joints = {}, None, ()
     for protocol, boxes in ((GIVEN, row.given), *([(UNAIDED, row.unaided)] if unaided else [])):
-        if protocol == UNAIDED and boxes == row.given:
-            poses[UNAIDED] = poses[GIVEN]
-            continue
-        poses[protocol] = _predict(Looker(model, boxes), dataset, root, f"{row.name}, {protocol}")
-        before = before or counted.passes
-    people = sum(len(frame.people) for frame in dataset.frames)
-    write_predictions(kept, dataset, poses)
-    passes = round(before / people, 1)
-    write_json(about, {"row": row.name, "joints": list(model.skeleton.joints), "passes": passes})
-    return Answer(read_predictions(kept).models, model.skeleton.joints, passes)
+        kept, about = (work / f"{_key(row, boxes, dataset)}{suffix}" for suffix in (".npz", ".json"))
+        if not about.exists():
+            opening = opening or [opened(row)]
+            ((model, counted),) = opening
+            before = counted.passes
+            found = _predict(Looker(model, boxes), dataset, root, f"{row.name}, {protocol}")
+            looks = (counted.passes - before) / sum(len(frame.people) for frame in dataset.frames)
+            write_predictions(kept, dataset, {"poses": found})
+            write_json(about, {"row": row.name, "joints": list(model.skeleton.joints), "passes": round(looks, 1)})
+        said = json.loads(about.read_text(encoding="utf-8"))
+        poses[protocol], joints = read_predictions(kept).models["poses"], tuple(said["joints"])
+        passes = said["passes"] if passes is None else passes
+    return Answer(poses, joints, passes)
 
 
 def _predict(looker: Looker, dataset: Dataset, root: Path, title: str) -> list[list[Pose]]:
@@ -218,15 +216,13 @@ def _predict(looker: Looker, dataset: Dataset, root: Path, title: str) -> list[l
     return result
 
 
-def _key(row: Row, dataset: Dataset, unaided: bool) -> str:
+def _key(row: Row, boxes: str | None, dataset: Dataset) -> str:
     """Digest of everything that decides what a row predicts, but for the code."""
-    digest = hashlib.sha256()
-    sources = [row.given, row.unaided if unaided else "not asked"]
-    for part in (row.look, row.model.size, Refinement().model_dump_json(), dataset.skeleton.joints):
+    digest = hashlib.sha256(_content(row.model.path))
+    digest.update(_content(Path(boxes)) if boxes and Path(boxes).suffix else repr(boxes).encode())
+    settings = {UPRIGHT: Refinement().margin, VOTE: Refinement().model_dump_json()}.get(row.look)
+    for part in (row.look, row.model.size, settings, dataset.skeleton.joints):
         digest.update(repr(part).encode())
-    for source in sources:
-        digest.update(_content(Path(source)) if source and Path(source).suffix else repr(source).encode())
-    digest.update(_content(row.model.path))
     for frame in dataset.frames:
         digest.update(repr((frame.file_name, frame.width, frame.height, frame.boxes.tolist())).encode())
     return digest.hexdigest()[:16]
