@@ -135,7 +135,7 @@ def bad(dataset: Dataset) -> dict[str, str]:
     return {
         "5.jpg": json.dumps(few),
         "17 keypoints for 18 joints": json.dumps(short),
-        "could not convert": json.dumps(text),
+        "inhomogeneous|could not convert": json.dumps(text),
         "names no two joints": json.dumps(predictions(dataset, joints=["snout"] * 18)),
         "JSONDecodeError|RecursionError": "{" * 5000,
         "KeyError": '{"model": 1}',
