@@ -16,7 +16,7 @@ from fosbury.model_kinds import KINDS
 from fosbury.stage_code import BY_NAME, DECIDES_NO_OUTPUT, code_of, read_module, read_modules, stage_code, stages
 
 PACKAGE = ROOT / "src/fosbury"
-OPEN_MODELS = {"train", "evaluate", "export", "starter"}
+OPEN_MODELS = {"train", "evaluate", "export", "starter", "teacher"}
 MEASURE = {"evaluate", "evaluate_export", "report", "starter"}
 
 SOURCE = '''
@@ -133,7 +133,7 @@ def edited(package: Path, place: str, line: str) -> set[str]:
         ("media/video.py", "X = 1", {"synth", "frames", "annotations"}),
         ("backends/yolo.py", "X = 1", OPEN_MODELS),
         ("export/coreml.py", "X = 1", {"export", "evaluate_export"}),
-        ("inference/refine.py", "X = 1", {"evaluate", "evaluate_export"}),
+        ("inference/refine.py", "X = 1", {"evaluate", "evaluate_export", "teacher", "teach"}),
         ("synth/body.py", "X = 1", {"synth", "starter"}),
     ],
 )
