@@ -10,6 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
+from fosbury.config import compose, parse_params
 from fosbury.dataset.unlabelled import joined, learnable, without_sets
 from fosbury.errors import BadInput, BadInputs
 from fosbury.formats.coco import read_coco, write_coco
@@ -131,6 +132,14 @@ def test_without_a_teacher_labels_pass_unchanged(frames, tmp_path):
     taught = teach.teach(frames, tmp_path, settings, out)
     assert taught.dataset is frames
     assert taught.counts == {"frames": 5, "people": 7, "labels_kept": 0}
+
+
+def test_the_path_of_a_teacher_is_checked_where_there_is_one():
+    with pytest.raises(BadInput, match=r"teach\.weights.*inside the repository"):
+        parse_params(compose(["teach=vote", "teach.weights=/etc/passwd"], ROOT))
+    params = parse_params(compose(["experiment=distil"], ROOT))
+    assert params.teach.how == "vote"
+    assert params.teach.sha256 == params.model.sha256
 
 
 def test_weights_come_through_a_file(tmp_path, skeleton):

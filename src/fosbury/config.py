@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from fosbury.documents import read_yaml
 from fosbury.errors import BadInput, BadInputs
@@ -128,11 +128,15 @@ class Model(Section):
 
 
 class Teach(Teaching):
-    """How the training frames are taught; ``weights`` lie in the repository."""
+    """How the training frames are taught; a teacher's ``weights`` lie in the repository."""
 
     name: str
-    weights: RepositoryPath
     sha256: Sha256 | None
+
+    @field_validator("weights")
+    @classmethod
+    def _a_teacher_is_inside(cls, value: str, info: ValidationInfo) -> str:
+        return value if info.data.get("how") == "none" else _inside(value)  # without one they are model.weights
 
 
 class Evaluate(Section):
