@@ -66,6 +66,17 @@ def test_figures_beside_the_table_are_the_measured_ones():
     assert f"{raw:.3f}, with the temperature fitted on the validation clips {scaled:.3f}" in text
 
 
+def test_the_free_models_are_quoted_as_measured():
+    block = README.split("<!-- table: bench/results/flops.json -->")[1].split("<!-- end of table -->")[0]
+    rows = {row["name"]: row for row in measured_json("bench/results/flops.json")["rows"]}
+    quoted = [[cell.strip() for cell in line.strip("| ").split("|")] for line in block.strip().splitlines()[2:]]
+    assert len(quoted) > 2
+    for name, given, unaided in quoted:
+        row = rows[re.sub(r"\[(.*?)\]\(.*?\)", r"\1", name)]
+        assert float(given) == round(row["given"]["error_mm"], 1)
+        assert float(unaided) == round(row["unaided"]["error_mm"], 1)
+
+
 def test_the_readme_is_read_aloud_in_five_minutes():
     assert len(README.split()) <= 700
 

@@ -152,7 +152,8 @@ def test_a_stage_is_the_one_beside_it_whatever_is_installed_or_first_on_the_path
         stages.mkdir(parents=True)
         shutil.copy(ROOT / "src/__main__.py", source)
         shutil.copy(ROOT / "src/fosbury/stages/running.py", stages)
-        shutil.copy(ROOT / "src/fosbury/errors.py", source / "fosbury")
+        for module in ("errors.py", "machine.py"):
+            shutil.copy(ROOT / "src/fosbury" / module, source / "fosbury")
         for package in (stages, stages.parent):
             (package / "__init__.py").touch()
         moves = "import os\n\ndef main(folder):\n    os.chdir(folder)\n    from fosbury import late\n"
