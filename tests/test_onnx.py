@@ -181,8 +181,8 @@ def test_damaged_files_are_refused(file, tmp_path):
             load_model(path)
     with pytest.raises(BadInput, match="is not there"):
         load_model(tmp_path / "absent.onnx")
-    with pytest.raises(BadInput, match=r"suffix '\.tflite'.*\.pt, \.pth, \.onnx, \.mlpackage"):
-        load_model(tmp_path / "model.tflite")
+    with pytest.raises(BadInput, match=r"suffix '\.h5'.*\.pt, \.pth, \.onnx, \.mlpackage, \.tflite"):
+        load_model(tmp_path / "model.h5")
     (tmp_path / "folder.onnx").mkdir()
     with pytest.raises(BadInput, match="is a folder"):
         load_model(tmp_path / "folder.onnx")

@@ -181,7 +181,7 @@ def test_the_default_runs_from_data_to_export_without_an_agpl_package(pipeline, 
 
 def test_an_edited_conf_is_refused_until_it_is_composed(pipeline, tmp_path):
     scratch = pipeline.copy(tmp_path / "repository")
-    with (scratch.root / "conf/train/demo.yaml").open("a", encoding="utf-8") as file:
+    with (scratch.root / "conf/train/demo_yolo.yaml").open("a", encoding="utf-8") as file:
         file.write("# a thought\n")
     output = scratch.run("dvc", "repro", fails=True)
     assert "fosbury config compose" in output
