@@ -18,7 +18,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="glibc alone can be told")
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc alone has the setting")
 def test_memory_that_was_freed_is_kept_for_the_next_array():
     as_it_is, kept = (
         int(subprocess.run([sys.executable, "-c", FAULTS, way], check=True, capture_output=True, text=True).stdout)

@@ -79,7 +79,7 @@ def keep_freed_memory() -> bool:
     Returns
     -------
     bool
-        Whether the C library could be told so; only glibc can.
+        Whether the C library has such settings: glibc alone.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is None:
