@@ -406,3 +406,13 @@ def test_the_real_network_learns_from_a_few_photographs(shared, untuned, skeleto
     path = train((few, shared / "lspe/images"), untuned, tmp_path, train=few, val=few, recipe=recipe)
     losses = [float(row["pose_loss"]) for row in curve(path.parent)]
     assert losses[-1] < 0.9 * losses[0]
+
+
+def test_each_output_channel_moves_by_its_own_share_of_the_rate():
+    parameter = torch.nn.Parameter(torch.tensor([[4.0, 4.0], [0.02, 0.02]]))
+    group = {"params": [parameter], "channels": torch.tensor([[4.0], [0.02]])}
+    optimizer = torch.optim.AdamW([group], lr=0.1, weight_decay=0.0)
+    parameter.grad = torch.tensor([[1.0, -3.0], [1.0, -3.0]])
+    blazepose.relative_step(optimizer)
+    # The first step of Adam is the rate, against the sign of the gradient, whatever the gradient's size.
+    torch.testing.assert_close(parameter.detach(), torch.tensor([[3.6, 4.4], [0.018, 0.022]]))
