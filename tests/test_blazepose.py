@@ -389,13 +389,13 @@ def test_exported_files_answer_as_the_checkpoint_does(flops, untuned, tmp_path):
     frames = dataset.where([True, False])
     own = predict_dataset(load_model(untuned), frames, root, boxes="labels")[0][0]
     side = (own.box[2:] - own.box[:2]).max() * 1.35
-    for file, pixels in zip(files, (0.01, 2.0), strict=True):
+    for file, pixels, unsure in zip(files, (0.01, 2.0), (1e-3, 0.05), strict=True):  # the package has half precision
         model = load_model(file)
         assert model.needs_boxes and model.input_size == (256, 256) and model.licence == "Apache-2.0"
         assert model.skeleton.to_mapping() == dataset.skeleton.to_mapping()
         theirs = predict_dataset(model, frames, root, boxes="labels")[0][0]
         assert np.abs(own.keypoints - theirs.keypoints).max() < pixels / 256 * side
-        assert np.abs(own.confidence - theirs.confidence).max() < 0.02
+        assert np.abs(own.confidence - theirs.confidence).max() < unsure
 
 
 def test_the_real_network_learns_from_a_few_photographs(shared, untuned, skeletons, tmp_path):
