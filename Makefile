@@ -10,6 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 INSTALLED := .venv/.installed
+WORKERS := 2 # processes that test
 
 help:
 	@echo "make setup   install the locked packages into .venv"
@@ -54,7 +55,7 @@ repro: $(INSTALLED)
 	@echo; cat reports/table.md
 
 test: $(INSTALLED)
-	@python -m pytest $(TESTS)
+	@FOSBURY_THREADS=$${FOSBURY_THREADS:-1} python -m pytest --numprocesses $(WORKERS) $(TESTS)
 
 lint: $(INSTALLED)
 	@ruff check .

@@ -28,7 +28,7 @@ from fosbury.metrics.stature import athletes, pixel_stature, times
 from fosbury.pose import Dataset, trunk_tilt
 
 PART = 1e-6  # of a weight, standard deviation
-LOOKS = {"one look": None, "nearer": False, "nearer, upright": True}
+LOOKS = {"one look": None, "nearer": 0, "nearer, upright": 2}
 
 
 def main() -> None:
@@ -52,10 +52,10 @@ def compare(asked: argparse.Namespace, dataset: Dataset, root: Path) -> None:
     models |= {path.suffix: load_model(path) for path in asked.exported}
     known = dataset.skeleton.match(models["checkpoint"].skeleton.joints) >= 0
     print(f"{len(dataset)} pictures, {len(models)} networks: {', '.join(models)}")
-    for look, upright in LOOKS.items():
+    for look, upright_looks in LOOKS.items():
         found = []
         for name, model in models.items():
-            looking = model if upright is None else CropRefiner(model, 1.5, upright)
+            looking = model if upright_looks is None else CropRefiner(model, 1.5, upright_looks)
             poses = predict_dataset(looking, dataset, root, title=f"{look}, {name}")
             found.append(evaluate(dataset, poses, known=known, ap=False))
         print(f"{look:16} {spread(found, mm_per_px(dataset))}")

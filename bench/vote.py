@@ -90,7 +90,7 @@ def choose(model: PoseModel, dataset: Dataset, root: Path, margins: Sequence[flo
     conf = Refinement()
     print(f"{len(dataset)} pictures, labelled boxes\n\n{'':44}   mm  passes a picture")
     show("margin, one look", CropRefiner(model, conf.margin), dataset, root)
-    show("upright look", CropRefiner(model, conf.margin, upright=True), dataset, root)
+    show("upright look", CropRefiner(model, conf.margin, upright_looks=2), dataset, root)
     for views, rounds in VIEWS_AND_ROUNDS:
         show(f"{views} views, {rounds} rounds", changed(model, conf, views=views, rounds=rounds), dataset, root)
     for bandwidth in BANDWIDTHS:

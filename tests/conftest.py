@@ -15,6 +15,13 @@ hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file in one process, so that its fixtures are made once, and all that needs the pipeline in one, too."""
+    for item in items:
+        group = "pipeline" if "pipeline" in getattr(item, "fixturenames", ()) else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Folder of the real data; tests that ask for it are skipped where it is absent."""

@@ -82,7 +82,7 @@ def test_refinement_is_one_of_four_and_names_of_before_are_answered_with_those_o
     with pytest.raises(BadInputs, match=r"evaluate\.refine.*'upright'"):
         composed("evaluate.refine=turned")
     for key, value in (("upright", "true"), ("second_look", "1.5")):
-        with pytest.raises(BadInput, match=r"evaluate\.refine"):
+        with pytest.raises(BadInput, match=r"evaluate\.(refine|upright_looks)"):
             composed(f"evaluate.{key}={value}")
         with pytest.raises(BadInputs, match=r"evaluate\.refine.*evaluate\.margin"):
             composed(f"+evaluate.{key}={value}")

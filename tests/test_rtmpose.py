@@ -316,7 +316,7 @@ def weight(package: Path) -> int:
 def test_it_can_look_twice_and_upright(stills, trained):
     dataset, root = stills
     frames = dataset.where([index < 2 for index in range(len(dataset))])
-    model = CropRefiner(load_model(trained), 1.5, upright=True)
+    model = CropRefiner(load_model(trained), 1.5, upright_looks=2)
     assert model.needs_boxes
     poses = predict_dataset(model, frames, root, boxes="labels")
     assert all(len(each) == len(frame.people) for each, frame in zip(poses, frames.frames, strict=True))

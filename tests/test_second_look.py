@@ -128,8 +128,9 @@ class Rounding(UprightOnly):
         return pose and Pose(pose.keypoints + ends, pose.confidence, pose.box + ends.ravel(), pose.score)
 
 
+@pytest.mark.parametrize("looks", [1, 2])
 @pytest.mark.parametrize("degrees", [0, 7, 33, 60, 97, -121, 150])
-def test_networks_that_are_equal_but_for_rounding_are_shown_the_same_pictures_again(degrees):
+def test_networks_that_are_equal_but_for_rounding_are_shown_the_same_pictures_again(degrees, looks):
     lean = np.deg2rad(degrees)
     centre, half = np.array([203.0, 151.0]), 61 * np.array([np.sin(lean), -np.cos(lean)])
     image = np.random.default_rng(0).integers(0, 40, (300, 400, 3), dtype=np.uint8)
@@ -137,8 +138,8 @@ def test_networks_that_are_equal_but_for_rounding_are_shown_the_same_pictures_ag
         cv2.circle(image, np.round(point - 0.5).astype(int).tolist(), 12, colour, -1)
     one, other = Rounding([0.0, 0.0]), Rounding([0.0015, -0.0015])
     for model in (one, other):
-        CropRefiner(model, 1.5, upright=True).predict([image])
-    assert len(one.seen) == len(other.seen) == 3
+        CropRefiner(model, 1.5, upright_looks=looks).predict([image])
+    assert len(one.seen) == len(other.seen) == 1 + looks
     for first, second in zip(one.seen, other.seen, strict=True):
         np.testing.assert_array_equal(first, second)
 
@@ -168,7 +169,7 @@ def test_turned_upright_a_person_is_seen_as_the_network_knows_people(degrees):
         cv2.circle(image, np.round(point - 0.5).astype(int).tolist(), 12, colour, -1)
     truth = np.array([centre + half, centre - half])
     plain = CropRefiner(UprightOnly(), 2.0).predict([image])[0][0]
-    upright = CropRefiner(UprightOnly(), 2.0, upright=True).predict([image])[0][0]
+    upright = CropRefiner(UprightOnly(), 2.0, upright_looks=2).predict([image])[0][0]
     if abs(degrees) > 30:
         assert np.abs(plain.keypoints - truth).max() > 20
     # Two looks leave an eighth of the lean, and a tenth of a radian is seen as it is.
@@ -189,7 +190,7 @@ def test_given_boxes_take_the_place_of_the_first_look():
 
 def test_a_skeleton_without_a_trunk_is_not_turned():
     image = picture(((300, 200, 20, 24), (255, 0, 0)))
-    turned, plain = (CropRefiner(Finder(), 1.5, upright).predict([image])[0][0] for upright in (True, False))
+    turned, plain = (CropRefiner(Finder(), 1.5, looks).predict([image])[0][0] for looks in (2, 0))
     assert turned.keypoints.tolist() == plain.keypoints.tolist()
 
 
@@ -200,5 +201,5 @@ def test_a_model_file_is_opened_with_a_second_look_where_one_is_asked_for():
     )
     assert isinstance(twice, CropRefiner) and not isinstance(once, CropRefiner)
     turned = load_model(STARTER, image_size=64, refinement=Refinement(how="upright"))
-    assert turned.upright and not twice.upright
+    assert (turned.upright_looks, twice.upright_looks) == (2, 0)
     assert twice.margin == 1.5 and twice.input_size == once.input_size

@@ -23,7 +23,7 @@ from fosbury.errors import BadInput, BadInputs
 from fosbury.files import write_text
 from fosbury.model_kinds import BACKENDS
 from fosbury.recipe import Positive, Recipe, Section, Share, Side
-from fosbury.refinement import How, Margin, Refinement, VoteSettings
+from fosbury.refinement import How, Margin, Refinement, UprightLooks, VoteSettings
 from fosbury.skeleton import Skeleton, normalise
 from fosbury.teaching import Teaching
 
@@ -147,6 +147,7 @@ class Evaluate(Section):
     image_size: Side
     refine: How
     margin: Margin
+    upright_looks: UprightLooks
     vote: VoteSettings
     phase: Phase
     cap: Annotated[float, Field(gt=0, le=1)]
@@ -164,7 +165,7 @@ class Evaluate(Section):
     @property
     def refinement(self) -> Refinement:
         """How people are looked at again."""
-        return Refinement(how=self.refine, margin=self.margin, vote=self.vote)
+        return Refinement(how=self.refine, margin=self.margin, upright_looks=self.upright_looks, vote=self.vote)
 
 
 class Export(Section):

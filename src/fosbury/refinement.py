@@ -10,6 +10,7 @@ from fosbury.recipe import Section
 
 How = Literal["none", "zoom", "upright", "vote"]
 Margin = Annotated[float, Field(ge=1, le=4)]
+UprightLooks = Annotated[int, Field(ge=1, le=4)]
 
 
 class VoteSettings(Section):
@@ -41,12 +42,15 @@ class Refinement(Section):
     Attributes
     ----------
     how : {"none", "zoom", "upright", "vote"}
-        Not at all; from nearer; from nearer and twice turned upright; in turned views that vote.
+        Not at all; from nearer; from nearer and turned upright; in turned views that vote.
     margin : float
         Side of the square that is looked at, in longer sides of the person's box.
+    upright_looks : int
+        How often `upright` looks: first turned by what the whole picture showed, then by what that look showed.
     vote : VoteSettings
     """
 
     how: How = "none"
     margin: Margin = 1.5
+    upright_looks: UprightLooks = 2
     vote: VoteSettings = VoteSettings()

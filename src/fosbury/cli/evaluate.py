@@ -49,6 +49,7 @@ def evaluate(
         float,
         typer.Option(min=1, max=4, help="Side of the square that is looked at again, in sides of the person's box."),
     ] = 1.5,
+    upright_looks: Annotated[int, typer.Option(min=1, max=4, help="How often --refine upright looks again.")] = 2,
     cheap: Annotated[
         float | None,
         typer.Option(
@@ -95,7 +96,9 @@ def evaluate(
         default_skeleton=default_skeleton(),
         image_size=image_size,
         confidence=confidence,
-        refinement=Refinement(how=refine.value, margin=margin, vote=VoteSettings(cheap=cheap)),
+        refinement=Refinement(
+            how=refine.value, margin=margin, upright_looks=upright_looks, vote=VoteSettings(cheap=cheap)
+        ),
         boxes=boxes,
         stature_mm=stature,
     )

@@ -14,7 +14,6 @@ from fosbury.pose import Pose
 from fosbury.refinement import Refinement
 
 PEOPLE = 3  # in a picture; the others have no second look
-UPRIGHT_LOOKS = 2  # the first turns by what the whole picture showed, the second by what that one showed
 
 
 TURN = np.radians(10.0)
@@ -103,9 +102,9 @@ class CropRefiner(Refiner):
     model : PoseModel
     margin : float
         Side of the square, in the longer sides of the box.
-    upright : bool
-        Turn the square so that the trunk, as the look before saw it, stands upright (mid-shoulder above mid-hip), and
-        do so twice, in steps of `TURN`. Nothing is turned for a skeleton without a trunk.
+    upright_looks : int
+        Looks that turn the square so that the trunk, as the look before saw it, stands upright (mid-shoulder above
+        mid-hip), in steps of `TURN`. Nothing is turned for a skeleton without a trunk. 0: one look that is not turned.
 
     Notes
     -----
@@ -115,9 +114,9 @@ class CropRefiner(Refiner):
     difference is left.
     """
 
-    def __init__(self, model: PoseModel, margin: float, upright: bool = False):
+    def __init__(self, model: PoseModel, margin: float, upright_looks: int = 0):
         super().__init__(model, margin)
-        self.upright = upright
+        self.upright_looks = upright_looks
 
     def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
         """Find the people in each RGB image; see ``PoseModel.predict``.
@@ -132,11 +131,11 @@ class CropRefiner(Refiner):
             answers = unseen(boxes, len(self.skeleton))
         limit = PEOPLE if boxes is None else None
         places = [(index, person) for index, poses in enumerate(answers) for person in range(len(poses[:limit]))]
-        for _ in range(UPRIGHT_LOOKS if self.upright else 1):
+        for _ in range(max(1, self.upright_looks)):
             views = []
             for index, person in places:
                 first = answers[index][person]
-                angle = lean(first.keypoints, self.skeleton) if self.upright else 0.0
+                angle = lean(first.keypoints, self.skeleton) if self.upright_looks else 0.0
                 square = steady_crop(first.box, self.margin, angle)
                 views.append(View(images[index], square, square.box(first.box)))
             for (index, person), nearer in zip(places, self.look(views), strict=True):
@@ -148,7 +147,7 @@ class CropRefiner(Refiner):
 
 def refined(model: PoseModel, refinement: Refinement) -> CropRefiner:
     """Wrap a model as the settings ``zoom`` and ``upright`` say."""
-    return CropRefiner(model, refinement.margin, upright=refinement.how == "upright")
+    return CropRefiner(model, refinement.margin, refinement.upright_looks if refinement.how == "upright" else 0)
 
 
 def unseen(boxes: Sequence[np.ndarray], joints: int) -> list[list[Pose]]:
