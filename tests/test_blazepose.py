@@ -26,6 +26,7 @@ from fosbury.pose import Dataset, Frame, Person
 from fosbury.recipe import BlazeposeRecipe, Recipe, RtmposeRecipe
 from fosbury.synth.stills import write_stills
 from fosbury.training.job import TrainingJob
+from fosbury.training.schedule import moving_average
 from fosbury.training.squares import Squares
 
 RECIPE = Recipe(epochs=3, batch=4, image_size=256, lr0=0.02, blazepose=BlazeposeRecipe(head_epochs=1))
@@ -285,6 +286,52 @@ def test_chance_follows_seed_and_epoch_and_upright_means_the_trunk(dotted):
     assert torch.equal(one[0][1], same[0][1]) and not torch.equal(one[0][1], other[0][1])
     same.epoch = 1
     assert not torch.equal(one[0][1], same[0][1])
+
+
+def test_a_share_of_the_crops_begins_upright(dotted):
+    dataset, root = dotted
+    level = {**PLAIN, "fliplr": 0, "translate": 0.0, "scale": 0.0, "oversample_arch": 200, "degrees": 180}
+    shoulders, hips = (list(part) for part in dataset.skeleton.trunk)
+    near = {}
+    for share in (0.0, 0.5, 1.0):
+        options = RECIPE.blazepose.model_copy(update={"upright_share": share, "upright_degrees": 20.0})
+        recipe = RECIPE.model_copy(update={**level, "blazepose": options})
+        crops = Squares(dataset, root, recipe, size=(256, 256), focus="arch", around="picture", seed=0)
+        trunks = [
+            points[shoulders].mean(0) - points[hips].mean(0) for _, points, _, _ in (crops[i] for i in range(200))
+        ]
+        leans = np.degrees([np.arctan2(float(x), -float(y)) for x, y in trunks])
+        near[share] = (np.abs(leans) < 20.5).mean()
+    assert near[0.0] < 0.25 and 0.4 < near[0.5] < 0.7 and near[1.0] == 1
+
+
+def test_a_patch_is_erased_as_often_as_asked(dotted):
+    dataset, root = dotted
+    level = {**PLAIN, "degrees": 0, "fliplr": 0, "translate": 0.0, "scale": 0.0, "oversample_arch": 60}
+
+    def pictures(share):
+        options = RECIPE.blazepose.model_copy(update={"erasing": share})
+        recipe = RECIPE.model_copy(update={**level, "blazepose": options})
+        crops = Squares(dataset, root, recipe, size=(256, 256), focus="arch", around="picture", seed=0)
+        return [crops[index][0].numpy() for index in range(60)]
+
+    whole = pictures(0.0)[0]
+    changed = [(picture != whole).any(axis=0) for picture in pictures(0.5)]
+    hit = [part.mean() for part in changed if part.any()]
+    assert 15 < len(hit) < 45
+    assert min(hit) > 0.1 * 0.1 and max(hit) < 0.35 * 0.36
+
+
+def test_the_average_follows_as_far_as_it_is_told():
+    network = torch.nn.Linear(1, 1, bias=False)
+    averages = {decay: moving_average(network, decay) for decay in (0.5, 0.99)}
+    for value, steps in ((0.0, 1000), (1.0, 50)):
+        torch.nn.init.constant_(network.weight, value)
+        for _ in range(steps):
+            for average in averages.values():
+                average.update_parameters(network)
+    left = {decay: 1 - average.module.weight.item() for decay, average in averages.items()}
+    assert left[0.5] < 1e-6 and left[0.99] == pytest.approx(0.99**50, rel=1e-3)
 
 
 def test_colours_change_within_the_shares(dotted):
