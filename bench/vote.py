@@ -26,7 +26,8 @@ from scipy.stats import mannwhitneyu
 from timing import positive
 
 from fosbury.config import named_skeleton
-from fosbury.inference.predict import poses_in, predict_dataset
+from fosbury.inference.joints import poses_in
+from fosbury.inference.predict import predict_dataset
 from fosbury.inference.protocol import PoseModel
 from fosbury.inference.refine import CropRefiner
 from fosbury.inference.registry import load_model

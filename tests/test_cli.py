@@ -325,6 +325,7 @@ def test_evaluate_refuses_what_it_cannot_measure(repository):
     assert "--refine upright" in refused("evaluate", "--model", starter, *labels, "--upright")
     assert "--refine zoom --margin 2" in refused("evaluate", "--model", starter, *labels, "--second-look", "2")
     assert "--refine vote" in refused("evaluate", "--model", starter, *labels, "--cheap", "0.05")
+    assert "--refine vote" in refused("evaluate", "--model", starter, *labels, "--also", starter)
 
 
 @pytest.mark.parametrize("clips", [False, True])

@@ -15,7 +15,8 @@ from PIL import Image
 from rich.console import Console
 
 from fosbury.errors import BadInput
-from fosbury.inference.predict import measure, poses_in, predict_dataset
+from fosbury.inference.joints import poses_in
+from fosbury.inference.predict import measure, predict_dataset
 from fosbury.metrics.evaluation import evaluate
 from fosbury.metrics.tables import csv_rows, write_csvs
 from fosbury.pose import Dataset, Frame, Person, Pose

@@ -9,7 +9,8 @@ import pytest
 
 from fosbury.formats.predictions import read_predictions, write_predictions
 from fosbury.inference.boxes import search
-from fosbury.inference.predict import poses_in, predict_dataset
+from fosbury.inference.joints import poses_in
+from fosbury.inference.predict import predict_dataset
 from fosbury.inference.protocol import PoseModel
 from fosbury.inference.refine import TURN
 from fosbury.inference.registry import load_model
@@ -268,6 +269,38 @@ def test_doubt_goes_with_its_joint_into_other_skeletons_and_into_the_file_of_pre
         assert "m/doubt" in arrays and "n/doubt" not in arrays
 
 
+class Backwards(Unsteady):
+    """Names the same joints in another order, and lacks one."""
+
+    skeleton = Skeleton.from_mapping(
+        {
+            "name": "backwards",
+            "joints": ["left_hand", "hip", "shoulder"],
+            "sigmas": dict.fromkeys(["left_hand", "hip", "shoulder"], 0.05),
+            "trunk": {"shoulders": ["shoulder"], "hips": ["hip"]},
+            "limbs": [["shoulder", "hip", 0.288], ["shoulder", "left_hand", 0.33]],
+        }
+    )
+
+    def find(self, image):
+        pose = super().find(image)
+        return pose and replace(pose, keypoints=pose.keypoints[[2, 1, 0]], confidence=pose.confidence[[2, 1, 0]])
+
+
+def test_other_models_vote_too_joints_by_name():
+    (image, _), box = leaning(30), np.array([140.0, 70.0, 260.0, 230.0])
+    alone, other = Vote(Unsteady(), 1.5, VoteSettings()), Vote(Backwards(5.0), 1.5, VoteSettings())
+    both = Vote(Unsteady(), 1.5, VoteSettings(), [Backwards(5.0)])
+    (one,), (two,), (joined,) = (voting.ballots([(image, box)]) for voting in (alone, other, both))
+    assert len(joined.candidates) == len(one.candidates) + len(two.candidates)
+    assert both.passes == alone.passes + other.passes
+    near = {name: elect(ballot, 0.08).keypoints for name, ballot in (("one", one), ("joined", joined))}
+    assert np.isfinite(near["joined"]).all()
+    drawn = (near["joined"] - near["one"])[[0, 1]]
+    assert (drawn > 0.2).all() and (drawn < 5).all(), "between the two"
+    assert near["joined"][3] == pytest.approx(near["one"][3], abs=1), "only one of them knows the right hand"
+
+
 def test_a_search_of_the_picture_is_made_by_one_look_and_only_the_answer_by_a_vote(tmp_path):
     from test_boxes import Blob, picture
 
@@ -289,5 +322,7 @@ def test_a_model_file_is_opened_with_a_vote_where_one_is_asked_for():
     model = load_model(
         STARTER, image_size=64, refinement=Refinement(how="vote", margin=2.0, vote=VoteSettings(views=5))
     )
-    assert isinstance(model, Vote) and (model.margin, model.settings.views) == (2.0, 5)
+    assert isinstance(model, Vote) and (model.margin, model.settings.views) == (2.0, 5) and not model.others
+    both = load_model(STARTER, image_size=64, refinement=Refinement(how="vote", also=(str(STARTER),)))
+    assert isinstance(both, Vote) and len(both.others) == 1
     assert np.degrees(TURN) == pytest.approx(10)

@@ -19,8 +19,9 @@ from fosbury.errors import BadInput
 from fosbury.files import write_json
 from fosbury.formats.predictions import read_predictions, write_predictions
 from fosbury.inference.boxes import LABELS, SEARCH
+from fosbury.inference.joints import poses_in
 from fosbury.inference.landmarks import TurnsBoxes
-from fosbury.inference.predict import Looker, poses_in
+from fosbury.inference.predict import Looker
 from fosbury.inference.protocol import PoseModel
 from fosbury.inference.registry import REFINERS, load_model
 from fosbury.media.files import sha256_of

@@ -48,9 +48,12 @@ class Refinement(Section):
     upright_looks : int
         How often `upright` looks: first turned by what the whole picture showed, then by what that look showed.
     vote : VoteSettings
+    also : tuple of str
+        Other model files whose views vote, too.
     """
 
     how: How = "none"
     margin: Margin = 1.5
     upright_looks: UprightLooks = 2
     vote: VoteSettings = VoteSettings()
+    also: tuple[str, ...] = ()

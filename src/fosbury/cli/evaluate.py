@@ -56,6 +56,9 @@ def evaluate(
             min=0, max=1, help="Vote only where the first two views are further apart than so many sides of the box."
         ),
     ] = None,
+    also: Annotated[
+        list[Path] | None, typer.Option(help="Another model file whose views vote, too; may be given again.")
+    ] = None,
     second_look: Annotated[float | None, typer.Option(hidden=True)] = None,
     upright: Annotated[bool, typer.Option("--upright", hidden=True)] = False,
     boxes: Annotated[
@@ -88,6 +91,8 @@ def evaluate(
         raise BadInput(name, "is no option any more", f"write --refine {instead} --margin {second_look or margin:g}")
     if cheap is not None and refine is not Refine.vote:
         raise BadInput("--cheap", "makes a vote shorter, and none was asked for", "add --refine vote")
+    if also and refine is not Refine.vote:
+        raise BadInput("--also", "names a model that votes, and no vote was asked for", "add --refine vote")
     found = evaluate_on_set(
         model,
         annotations,
@@ -97,7 +102,11 @@ def evaluate(
         image_size=image_size,
         confidence=confidence,
         refinement=Refinement(
-            how=refine.value, margin=margin, upright_looks=upright_looks, vote=VoteSettings(cheap=cheap)
+            how=refine.value,
+            margin=margin,
+            upright_looks=upright_looks,
+            vote=VoteSettings(cheap=cheap),
+            also=tuple(map(str, also or ())),
         ),
         boxes=boxes,
         stature_mm=stature,

@@ -10,6 +10,7 @@ import numpy as np
 
 from fosbury.errors import BadInput
 from fosbury.inference.boxes import LABELS, BoxProvider, boxes_of, note_of
+from fosbury.inference.joints import poses_in
 from fosbury.inference.protocol import PoseModel
 from fosbury.media.image import read_image
 from fosbury.metrics.calibration import temperature_scaled
@@ -18,7 +19,7 @@ from fosbury.metrics.people import unaided_score
 from fosbury.metrics.selection import CAP, STATURE_MM
 from fosbury.pose import FOCUS, Dataset, Frame, Pose
 from fosbury.progress import Bar
-from fosbury.skeleton import Skeleton, normalise
+from fosbury.skeleton import normalise
 
 FOUND_BEFORE = (
     "boxes: the exported files looked where the checkpoint had found the athlete, and did not search themselves"
@@ -31,33 +32,6 @@ class Measured:
 
     evaluation: Evaluation
     poses: list[list[Pose]]
-
-
-def poses_in(poses: Sequence[Pose], source: Skeleton, target: Skeleton) -> list[Pose]:
-    """Reorder predicted joints, by name, to another skeleton.
-
-    Parameters
-    ----------
-    poses : sequence of Pose
-        In the joints of ``source``.
-    source, target : Skeleton
-
-    Returns
-    -------
-    list of Pose
-        In the joints of ``target``: NaN with confidence 0 where ``source`` has no such joint.
-    """
-    place = target.match(source.joints)
-    absent = place < 0
-    return [
-        replace(
-            pose,
-            keypoints=np.where(absent[:, None], np.nan, pose.keypoints[place]),
-            confidence=np.where(absent, 0.0, pose.confidence[place]),
-            doubt=None if pose.doubt is None else np.where(absent, np.nan, pose.doubt[place]),
-        )
-        for pose in poses
-    ]
 
 
 class Looker:

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from fosbury.inference.joints import poses_in
 from fosbury.inference.protocol import PoseModel
 from fosbury.inference.refine import PEOPLE, Refiner, View, steady_angle, steady_box, unseen
+from fosbury.inference.registry import load_model
 from fosbury.inference.rotated_crop import RotatedCrop, lean
 from fosbury.metrics.match import box_iou
 from fosbury.pose import Pose
@@ -195,6 +197,8 @@ class Vote(Refiner):
     margin : float
         Side of a square, in longer sides of the person's box.
     settings : VoteSettings
+    also : sequence of PoseModel
+        Others whose views vote with the model's, joints by name: networks that were trained otherwise err otherwise.
 
     Attributes
     ----------
@@ -208,9 +212,12 @@ class Vote(Refiner):
     same. With a skeleton that has no trunk nothing follows a view.
     """
 
-    def __init__(self, model: PoseModel, margin: float, settings: VoteSettings | None = None):
+    def __init__(
+        self, model: PoseModel, margin: float, settings: VoteSettings | None = None, also: Sequence[PoseModel] = ()
+    ):
         super().__init__(model, margin)
         self.settings, self.finder = settings or VoteSettings(), model
+        self.others = [Vote(other, margin, settings) for other in also]
 
     def predict(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | None = None) -> list[list[Pose]]:
         """Find the people in each RGB image; see ``PoseModel.predict``.
@@ -244,7 +251,12 @@ class Vote(Refiner):
             self._look([(person, angle) for person in voters for angle in angles[:2]])
             unsure = [person for person in voters if not self._apart(person) <= self.settings.cheap]
         self._follow(unsure, angles)
-        return [person.ballot(self.skeleton) for person in voters]
+        found = [person.ballot(self.skeleton) for person in voters]
+        for other in self.others:
+            before = other.passes
+            found = [_joined(*both) for both in zip(found, other.ballots(people), strict=True)]
+            self.passes += other.passes - before
+        return found
 
     def _follow(self, people: Sequence[_Person], angles: Sequence[float]) -> None:
         """Look at each person by each angle, and by those that follow from what is seen."""
@@ -286,6 +298,12 @@ class Vote(Refiner):
         return View(person.picture, square, np.concatenate([middle - half, middle + half]))
 
 
+def _joined(ballot: Ballot, other: Ballot) -> Ballot:
+    """Put two ballots on one person together, in the joints of the first."""
+    theirs = poses_in(other.candidates, other.skeleton, ballot.skeleton)
+    return replace(ballot, candidates=(*ballot.candidates, *theirs))
+
+
 def _degrees(angle: float) -> float:
     """Degrees in [0, 360) of an angle in radians, the same for all that differ by rounding."""
     return float(np.round(np.degrees(angle), 3) % 360)
@@ -293,4 +311,4 @@ def _degrees(angle: float) -> float:
 
 def refined(model: PoseModel, refinement: Refinement) -> Vote:
     """Wrap a model as the setting ``vote`` says."""
-    return Vote(model, refinement.margin, refinement.vote)
+    return Vote(model, refinement.margin, refinement.vote, [load_model(path) for path in refinement.also])
