@@ -32,6 +32,7 @@ import numpy as np
 from peer_rows import (
     FREE,
     GIVEN,
+    ONCE,
     ONE,
     UNAIDED,
     UPRIGHT,
@@ -59,6 +60,7 @@ from fosbury.metrics.people import unaided_score
 from fosbury.pose import Dataset
 from fosbury.refinement import Refinement
 
+LOOKS = [ONE, ONCE, UPRIGHT, VOTE]
 STARTERS = Path(__file__).parents[1] / "models/starter"
 BUILT_IN = 3
 """Pictures of the built-in athlete."""
@@ -92,7 +94,10 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--detector", type=Path, help="BlazePose's detector")
     parser.add_argument("--finder", type=Path, help="a model that finds people for the top-down ones")
     parser.add_argument("--predictions", type=Path, nargs="*", default=[], help="JSON of another program")
-    parser.add_argument("--looks", nargs="*", choices=[ONE, UPRIGHT, VOTE], default=[ONE, UPRIGHT, VOTE])
+    parser.add_argument("--looks", nargs="*", choices=LOOKS, default=LOOKS)
+    parser.add_argument(
+        "--together", type=ModelFile.read, nargs="*", default=[], help="free weights that vote together"
+    )
     parser.add_argument("--given-only", action="store_true", help="do not predict without the athlete given")
     parser.add_argument("--timed", type=int, default=5, help="pictures that times are taken on; 0: none")
     parser.add_argument("--work", type=Path, help="folder that keeps rows which were predicted")
@@ -122,7 +127,13 @@ def compare(asked: argparse.Namespace, dataset: Dataset, root: Path, work: Path)
     if not len(dataset):
         raise BadInput("the set", "holds no labelled person", "give another")
     rows = rows_of(
-        asked.free, asked.looked, asked.model, detector=asked.detector, finder=asked.finder, looks=asked.looks
+        asked.free,
+        asked.looked,
+        asked.model,
+        detector=asked.detector,
+        finder=asked.finder,
+        looks=asked.looks,
+        together=asked.together,
     )
     names = [row.name for row in rows]
     if len(set(names)) < len(names):

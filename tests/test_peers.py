@@ -206,12 +206,17 @@ def test_a_run_goes_on_where_it_was(monkeypatch, tmp_path, skeletons, capsys):
     assert [row["name"] for row in first["rows"]] == ["starter, one look"]
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").iterdir()}
     assert len(kept) == 2  # given the athlete and unaided are one for a model that is handed no box
-    second = run(monkeypatch, *asked, "--looked", f"starter={STARTER}@128", "--looks", "upright look")
+    second = run(monkeypatch, *asked, "--looked", f"starter={STARTER}@128", "--looks", "two upright looks")
     assert second["rows"][0]["given"]["error_mm"] == first["rows"][0]["given"]["error_mm"]
     assert second["rows"][1]["passes"] == 2 and second["rows"][1]["milliseconds"] > 0
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert len([*(tmp_path / "work").iterdir()]) == 6
     assert str(tmp_path) not in json.dumps(second)
+    two = [f"{name}={STARTER}@128" for name in "ab"]
+    votes = run(monkeypatch, *asked, "--looked", two[0], "--looks", "vote", "one upright look", "--together", *two)
+    passes = {row["name"]: row["passes"] for row in votes["rows"]}
+    assert passes["a and b, vote"] == pytest.approx(2 * passes["a, vote"], abs=0.11)
+    assert passes["a, one upright look"] == passes["starter, one look"] == 1, "a given box takes the place of a look"
     # A row that was not finished has poses and no word of them: it is predicted again.
     (unfinished,) = [path for path in kept if path.suffix == ".json"]
     unfinished.unlink()

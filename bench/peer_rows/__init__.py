@@ -9,7 +9,7 @@ import json
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from fosbury.inference.landmarks import TurnsBoxes
 from fosbury.inference.predict import Looker
 from fosbury.inference.protocol import PoseModel
 from fosbury.inference.registry import REFINERS, load_model
+from fosbury.inference.vote import Vote
 from fosbury.media.files import sha256_of
 from fosbury.media.image import read_image
 from fosbury.pose import Dataset, Pose
@@ -34,7 +35,13 @@ from fosbury.skeleton import Skeleton
 FREE, WEIGHTS, OURS = "free", "free weights, looks of this repository", "this repository"
 """Groups of rows: as the makers call it, untuned; their weights called otherwise; tuned here."""
 
-ONE, MEDIAPIPE, UPRIGHT, VOTE = "one look", "as MediaPipe calls it", "upright look", "vote"
+ONE, MEDIAPIPE, VOTE = "one look", "as MediaPipe calls it", "vote"
+ONCE, UPRIGHT = "one upright look", "two upright looks"
+REFINEMENTS = {
+    ONCE: Refinement(how="upright", upright_looks=1),
+    UPRIGHT: Refinement(how="upright"),
+    VOTE: Refinement(how="vote"),
+}
 GIVEN, UNAIDED = "given", "unaided"
 
 
@@ -72,6 +79,8 @@ class Row:
     given, unaided : str or None
         Sources of boxes (``boxes.BoxProvider``) where the athlete is given, and where nobody says who it is; None: the
         model searches the whole picture.
+    also : tuple of ModelFile
+        Others whose views vote, too.
     """
 
     model: ModelFile
@@ -79,11 +88,12 @@ class Row:
     look: str
     given: str | None
     unaided: str | None
+    also: tuple[ModelFile, ...] = ()
 
     @property
     def name(self) -> str:
         """What the table calls it."""
-        return f"{self.model.name}, {self.look}"
+        return f"{' and '.join(each.name for each in (self.model, *self.also))}, {self.look}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +142,7 @@ def rows_of(
     detector: Path | None,
     finder: Path | None,
     looks: Sequence[str],
+    together: Sequence[ModelFile] = (),
 ) -> list[Row]:
     """List the rows: free models as their makers call them, free weights by this repository's looks, its own models.
 
@@ -144,7 +155,9 @@ def rows_of(
         A model that finds the people whom this repository looks at by top-down models, unaided; without it, and as free
         models, they search by themselves.
     looks : sequence of str
-        Of `ONE`, `UPRIGHT` and `VOTE`, those by which this repository looks.
+        Of `ONE`, `ONCE`, `UPRIGHT` and `VOTE`, those by which this repository looks.
+    together : sequence of ModelFile
+        Free weights that vote together.
     """
     rows = []
     for file in free:
@@ -158,6 +171,11 @@ def rows_of(
             model = file.open()
             wanted = [look for look in looks if look != ONE or group == OURS or model.needs_boxes]
             rows += [_looked(file, model, group, look, finder) for look in wanted]
+    if together:
+        first, *others = together
+        row = _looked(first, first.open(), WEIGHTS, VOTE, finder)
+        place = max((place for place, each in enumerate(rows, 1) if each.group != OURS), default=0)
+        rows.insert(place, replace(row, also=tuple(others)))
     return rows
 
 
@@ -167,13 +185,15 @@ def _looked(file: ModelFile, model: PoseModel, group: str, look: str, finder: Pa
     return Row(file, group, look, LABELS if model.needs_boxes or look != ONE else None, unaided)
 
 
-def opened(row: Row) -> tuple[PoseModel, Counted]:
-    """Open the model of a row: with its further looks, and the network by itself."""
-    counted = Counted(row.model.open())
-    how = {UPRIGHT: "upright", VOTE: "vote"}.get(row.look)
-    if how is None:
-        return counted, counted
-    return importlib.import_module(REFINERS[how]).refined(counted, Refinement(how=how)), counted
+def opened(row: Row) -> tuple[PoseModel, list[Counted]]:
+    """Open the model of a row: with its further looks, and its networks by themselves."""
+    counted = [Counted(file.open()) for file in (row.model, *row.also)]
+    refinement = REFINEMENTS.get(row.look)
+    if refinement is None:
+        return counted[0], counted
+    if row.also:
+        return Vote(counted[0], refinement.margin, refinement.vote, counted[1:]), counted
+    return importlib.import_module(REFINERS[refinement.how]).refined(counted[0], refinement), counted
 
 
 def answer(row: Row, dataset: Dataset, root: Path, work: Path, *, unaided: bool = True) -> Answer:
@@ -190,16 +210,17 @@ def answer(row: Row, dataset: Dataset, root: Path, work: Path, *, unaided: bool 
     unaided : bool
         Whether to predict without the athlete given, too.
     """
-    opening: list[tuple[PoseModel, Counted]] = []
+    opening: list[tuple[PoseModel, list[Counted]]] = []
     poses, passes, joints = {}, None, ()
     for protocol, boxes in ((GIVEN, row.given), *([(UNAIDED, row.unaided)] if unaided else [])):
         kept, about = (work / f"{_key(row, boxes, dataset)}{suffix}" for suffix in (".npz", ".json"))
         if not about.exists():
             opening = opening or [opened(row)]
             ((model, counted),) = opening
-            before = counted.passes
+            before = sum(each.passes for each in counted)
             found = _predict(Looker(model, boxes), dataset, root, f"{row.name}, {protocol}")
-            looks = (counted.passes - before) / sum(len(frame.people) for frame in dataset.frames)
+            made = sum(each.passes for each in counted) - before
+            looks = made / sum(len(frame.people) for frame in dataset.frames)
             write_predictions(kept, dataset, {"poses": found})
             write_json(about, {"row": row.name, "joints": list(model.skeleton.joints), "passes": round(looks, 1)})
         said = json.loads(about.read_text(encoding="utf-8"))
@@ -219,9 +240,9 @@ def _predict(looker: Looker, dataset: Dataset, root: Path, title: str) -> list[l
 
 def _key(row: Row, boxes: str | None, dataset: Dataset) -> str:
     """Digest of everything that decides what a row predicts, but for the code."""
-    digest = hashlib.sha256(_content(row.model.path))
+    digest = hashlib.sha256(b"".join(_content(each.path) for each in (row.model, *row.also)))
     digest.update(_content(Path(boxes)) if boxes and Path(boxes).suffix else repr(boxes).encode())
-    settings = {UPRIGHT: Refinement().margin, VOTE: Refinement().model_dump_json()}.get(row.look)
+    settings = REFINEMENTS[row.look].model_dump_json() if row.look in REFINEMENTS else None
     for part in (row.look, row.model.size, settings, dataset.skeleton.joints):
         digest.update(repr(part).encode())
     for frame in dataset.frames:
