@@ -233,3 +233,33 @@ def test_people_are_not_missed_by_rounding_of_kept_poses(rows, dataset, tmp_path
     back = read_predictions(tmp_path / "kept.npz").models["given"]
     errors = [evaluate(dataset, each, ap=False).group_metrics().error_mm for each in (poses, back)]
     assert errors[0] == pytest.approx(errors[1], rel=1e-5)
+
+
+def trained(dataset: Dataset, seed: int, sides: tuple[float, float] = (2.0, 20.0)):
+    """An evaluation of poses that are off by another distance in each picture."""
+    chance = np.random.default_rng(seed)
+    off = [shifted(dataset, pixels)[index] for index, pixels in enumerate(chance.uniform(*sides, len(dataset)))]
+    return evaluate(dataset, off, ap=False)
+
+
+def test_one_training_has_the_interval_of_its_pictures_and_several_that_of_trainings_too(dataset):
+    trainings = importlib.import_module("trainings")
+    one, other = trained(dataset, 0), trained(dataset, 0, (30.0, 60.0))
+    everything = np.ones(len(one.joint), dtype=bool)
+    mean, low, high = trainings.mean_interval([one], everything)
+    assert mean == pytest.approx(one.error_mm.mean())
+    assert [low, high] == pytest.approx(one.intervals([everything])[0]["error_mm"], abs=0.06)
+    assert trainings.mean_interval([one, one], everything) == pytest.approx((mean, low, high), rel=1e-2)
+    apart = trainings.mean_interval([one, other], everything)
+    assert apart[0] == pytest.approx((one.error_mm.mean() + other.error_mm.mean()) / 2)
+    assert np.log(apart[2] / apart[1]) > 2 * np.log(high / low)
+
+
+def test_the_parts_of_an_error_make_up_the_whole(dataset):
+    trainings = importlib.import_module("trainings")
+    found = [trained(dataset, seed) for seed in (1, 2)]
+    mean = np.mean([each.error_mm.mean() for each in found])
+    for name, lines in trainings._where(found, dataset):
+        parts = list(dict(lines).values())
+        assert sum(part[2] for part in parts) == pytest.approx(mean, abs=0.1), name
+        assert sum(part[0] for part in parts) == pytest.approx(1, abs=1e-3), name
