@@ -47,9 +47,9 @@ def main() -> None:
     report(f"Inference, {len(pictures)} pictures one by one", seconds, next(iter(ways)), len(pictures), "picture")
 
 
-def _look(looker: BoxProvider, pictures: list, frames: list) -> None:
+def _look(predictor: BoxProvider, pictures: list, frames: list) -> None:
     for picture, frame in zip(pictures, frames, strict=True):
-        looker.predict([picture], [frame])
+        predictor.predict([picture], [frame])
 
 
 if __name__ == "__main__":

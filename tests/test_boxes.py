@@ -88,21 +88,21 @@ def frame(video: str | None, number: int) -> Frame:
 
 def test_the_athlete_is_followed_and_searched_for_when_lost():
     model = Blob()
-    looker = BoxProvider(model, "track")
+    predictor = BoxProvider(model, "track")
     first = picture(100, 80)
-    looker.predict([first], [frame("a", 0)])
+    predictor.predict([first], [frame("a", 0)])
     searched, model.asked = model.asked, 0
     for step in range(1, 6):
-        (pose,) = looker.predict([picture(100 + 4 * step, 80)], [frame("a", step)])[0]
+        (pose,) = predictor.predict([picture(100 + 4 * step, 80)], [frame("a", step)])[0]
         assert pose.keypoints[0].tolist() == [100 + 4 * step, 80]
     assert model.asked == 10 < searched  # two looks a frame
-    (pose,) = looker.predict([picture(10, 160)], [frame("a", 6)])[0]
+    (pose,) = predictor.predict([picture(10, 160)], [frame("a", 6)])[0]
     assert pose.keypoints[0].tolist() == [10, 160] and model.asked > 12  # gone from there: searched for
     model.asked = 0
-    looker.predict([picture(10, 160)], [frame("b", 0)])
+    predictor.predict([picture(10, 160)], [frame("b", 0)])
     assert model.asked == searched  # another clip starts anew
     model.asked = 0
-    looker.predict([picture(10, 160)] * 2, [frame(None, 0)] * 2)
+    predictor.predict([picture(10, 160)] * 2, [frame(None, 0)] * 2)
     assert model.asked == 2 * searched  # stills have no frame before them
 
 
@@ -152,8 +152,8 @@ class Finder:
 def test_people_whom_another_model_finds_are_looked_at_the_surest_first(monkeypatch, tmp_path):
     found = [(95, 75, 145, 145), (0, 0, 30, 30), (200, 10, 240, 70), (1, 1, 5, 5)]
     monkeypatch.setattr(boxes_module, "load_model", lambda path, skeleton: Finder(found))
-    looker = BoxProvider(Blob(), str(tmp_path / "finder.pt"))
-    (poses,) = looker.predict([picture(100, 80)], [frame(None, 0)])
+    predictor = BoxProvider(Blob(), str(tmp_path / "finder.pt"))
+    (poses,) = predictor.predict([picture(100, 80)], [frame(None, 0)])
     assert [pose.box.tolist() for pose in poses] == [list(map(float, box)) for box in found[:3]]
     assert poses[0].keypoints.tolist() == [[100, 80], [140, 140]] and poses[0].score == 0.9
 

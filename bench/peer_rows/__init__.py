@@ -21,7 +21,7 @@ from fosbury.formats.predictions import read_predictions, write_predictions
 from fosbury.inference.boxes import LABELS, SEARCH
 from fosbury.inference.joints import poses_in
 from fosbury.inference.landmarks import TurnsBoxes
-from fosbury.inference.predict import Looker
+from fosbury.inference.predict import Predictor
 from fosbury.inference.protocol import PoseModel
 from fosbury.inference.registry import REFINERS, load_model
 from fosbury.inference.vote import Vote
@@ -218,7 +218,7 @@ def answer(row: Row, dataset: Dataset, root: Path, work: Path, *, unaided: bool 
             opening = opening or [opened(row)]
             ((model, counted),) = opening
             before = sum(each.passes for each in counted)
-            found = _predict(Looker(model, boxes), dataset, root, f"{row.name}, {protocol}")
+            found = _predict(Predictor(model, boxes), dataset, root, f"{row.name}, {protocol}")
             made = sum(each.passes for each in counted) - before
             looks = made / sum(len(frame.people) for frame in dataset.frames)
             write_predictions(kept, dataset, {"poses": found})
@@ -229,12 +229,12 @@ def answer(row: Row, dataset: Dataset, root: Path, work: Path, *, unaided: bool 
     return Answer(poses, joints, passes)
 
 
-def _predict(looker: Looker, dataset: Dataset, root: Path, title: str) -> list[list[Pose]]:
+def _predict(predictor: Predictor, dataset: Dataset, root: Path, title: str) -> list[list[Pose]]:
     """Predict picture by picture: no picture's answer depends on the others."""
     result = []
     for frame in progress(dataset.frames, title, "frame"):
-        (found,) = looker.predict([read_image(root / frame.file_name)], [frame])
-        result.append(poses_in(found, looker.model.skeleton, dataset.skeleton))
+        (found,) = predictor.predict([read_image(root / frame.file_name)], [frame])
+        result.append(poses_in(found, predictor.model.skeleton, dataset.skeleton))
     return result
 
 
@@ -272,14 +272,14 @@ def seconds_a_picture(rows: Sequence[Row], dataset: Dataset, root: Path, picture
         By name of the row, for each picture seconds of processor time, over all threads, from the picture in memory to
         the pose: what else the machine does counts little in it.
     """
-    lookers = {row.name: Looker(opened(row)[0], row.unaided) for row in rows}
+    predictors = {row.name: Predictor(opened(row)[0], row.unaided) for row in rows}
     drawn = dataset.frames[:: max(1, len(dataset) // pictures)][:pictures]
-    seconds: dict[str, list[float]] = {name: [] for name in lookers}
+    seconds: dict[str, list[float]] = {name: [] for name in predictors}
     for number, frame in enumerate(progress([drawn[0], *drawn], "time", "frame")):
         picture = read_image(root / frame.file_name)
-        for name, looker in lookers.items():
+        for name, predictor in predictors.items():
             start = time.process_time()
-            looker.predict([picture], [frame])
+            predictor.predict([picture], [frame])
             if number:
                 seconds[name].append(time.process_time() - start)
     return seconds

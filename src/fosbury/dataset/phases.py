@@ -110,7 +110,7 @@ def assign_phases(dataset: Dataset) -> Dataset:
     Parameters
     ----------
     dataset : Dataset
-        Clips are told apart by ``source`` and ``video``.
+        Clips differ by ``source`` and ``video``.
 
     Returns
     -------

@@ -26,7 +26,7 @@ from fosbury.pose import Frame, Pose
 
 LABELS, SEARCH, TRACK = "labels", "search", "track"
 SOURCES = {
-    LABELS: "boxes: the models were told where the labelled people are, so nobody can be missed and there is "
+    LABELS: "boxes: the models were given those of the labelled people, so nobody can be missed and there is "
     "no unaided error",
     SEARCH: "boxes: the models searched each picture for one person",
     TRACK: "boxes: the models looked where they had seen the athlete last, and searched where they were unsure",

@@ -34,8 +34,8 @@ class Measured:
     poses: list[list[Pose]]
 
 
-class Looker:
-    """A model that is told where to look, and whose confidence is made honest.
+class Predictor:
+    """A model with a source of boxes, whose confidence is calibrated.
 
     Parameters
     ----------
@@ -108,13 +108,13 @@ def predict_dataset(
     """
     predictions: list[list[Pose]] = []
     source, given = (boxes, None) if boxes is None or isinstance(boxes, str) else (None, boxes)
-    looker = Looker(model, source)
+    predictor = Predictor(model, source)
     with Bar(title, "frame", len(dataset)) as bar:
         for start in range(0, len(dataset), batch):
             part = slice(start, start + batch)
             frames = dataset.frames[part]
             pictures = [read_image(root / frame.file_name) for frame in frames]
-            found = looker.predict(pictures, frames, given and given[part])
+            found = predictor.predict(pictures, frames, given and given[part])
             predictions.extend(poses_in(poses, model.skeleton, dataset.skeleton) for poses in found)
             bar.update(len(frames))
     return predictions

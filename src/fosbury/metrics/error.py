@@ -56,7 +56,7 @@ def swapped_joints(
     Returns
     -------
     ndarray, shape (P, K)
-        1 swapped, 0 not; NaN where it cannot be told: midline joints, a side without a label, no prediction.
+        1 swapped, 0 not; NaN where it cannot be decided: midline joints, a side without a label, no prediction.
     """
     result = np.full(labelled.shape, np.nan)
     if not pairs:

@@ -59,7 +59,7 @@ class Evaluation:
     missed : ndarray of bool, shape (N,)
         Whether the person was missed.
     swapped : ndarray, shape (N,)
-        1 on the wrong side, 0 not, NaN where it cannot be told.
+        1 on the wrong side, 0 not, NaN where it cannot be decided.
     cluster : ndarray of int, shape (N,)
         What an interval is over: the clip (or group, or picture) of the frame; the frame where all are of one clip.
     one_clip : bool
@@ -207,8 +207,8 @@ class Evaluation:
 
     def judged(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Confidence in the joints of a mask that were found, and whether each is right, as ``reliability`` has it."""
-        told = rows & np.isfinite(self.confidence)
-        return self.confidence[told], np.isin(self.kind[told], (GOOD, JITTER))
+        judged = rows & np.isfinite(self.confidence)
+        return self.confidence[judged], np.isin(self.kind[judged], (GOOD, JITTER))
 
     def reliability(self, rows: np.ndarray) -> dict[str, Any]:
         """How the confidence in the joints of a mask that were found compares with the share of them that is right.

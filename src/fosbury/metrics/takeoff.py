@@ -69,18 +69,18 @@ def takeoff(
     for clip, truth in _jumps(dataset):
         own = heights[:, clip]
         if np.isfinite(own[1, truth]):
-            told = [np.nanargmax(each) if np.isfinite(each).any() else -1 for each in own]
+            judged = [np.nanargmax(each) if np.isfinite(each).any() else -1 for each in own]
             number = np.array([dataset.frames[index].frame for index in clip])
-            off.append([abs(number[at] - number[truth]) if at >= 0 else np.nan for at in told])
-            places.append([abs(at - truth) if at >= 0 else np.inf for at in told])
+            off.append([abs(number[at] - number[truth]) if at >= 0 else np.nan for at in judged])
+            places.append([abs(at - truth) if at >= 0 else np.inf for at in judged])
     if not off:
         return None
     away, within = np.array(off, dtype=float), np.array(places) <= 1
     found: dict[str, float | int] = {"clips": len(off)}
     for column, name in enumerate(("predicted", "labelled")):
-        told = np.isfinite(away[:, column])
-        if told.any():
-            found[name] = float(away[told, column].mean())
+        judged = np.isfinite(away[:, column])
+        if judged.any():
+            found[name] = float(away[judged, column].mean())
         found[f"{name}_within"] = float(within[:, column].mean())
     return found | {"lost": int(np.count_nonzero(np.isnan(away[:, 0])))}
 
