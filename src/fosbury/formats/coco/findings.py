@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-NAMED = 20  # details that a note names; the others are counted
-
 
 @dataclass
 class Findings:
@@ -29,11 +27,7 @@ class Findings:
     @property
     def notes(self) -> tuple[str, ...]:
         """One sentence for each kind, with its number and details."""
-        return tuple(
-            f"{kind} ({len(details)}): {', '.join(details[:NAMED])}"
-            + (f" and {len(details) - NAMED} more" if len(details) > NAMED else "")
-            for kind, details in self.kinds.items()
-        )
+        return tuple(f"{kind} ({len(details)}): {', '.join(details)}" for kind, details in self.kinds.items())
 
 
 def is_id(value: Any) -> bool:
