@@ -163,3 +163,14 @@ def test_another_network_is_refused_before_it_is_run(weights, tmp_path):
 def test_what_litert_prints_stays_off_the_terminal(weights, capfd):
     load_model(weights / f"{DETECTOR}.tflite").predict([np.zeros((50, 60, 3), np.uint8)])
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_detector_has_no_joint_to_vote_with(shared, weights):
+    from fosbury.inference.labelled_set import evaluate_on_set
+    from fosbury.refinement import Refinement
+
+    detector = str(weights / f"{DETECTOR}.tflite")
+    with pytest.raises(BadInput, match=f"{DETECTOR}.*has no joint of {FULL}"):
+        evaluate_on_set(
+            weights / f"{FULL}.tflite", shared / "flops", refinement=Refinement(how="vote", also=(detector,))
+        )

@@ -9,11 +9,13 @@ from typing import Any
 
 from fosbury.dataset.merge import merge
 from fosbury.dataset.phases import assign_phases, phases_from_tables
+from fosbury.errors import BadInput
 from fosbury.formats.coco import read_coco
 from fosbury.formats.sets import read_set, set_of
 from fosbury.inference.predict import measure
 from fosbury.inference.refine import Refiner
 from fosbury.inference.registry import load_model
+from fosbury.inference.vote import Vote
 from fosbury.metrics.selection import STATURE_MM
 from fosbury.pose import Dataset
 from fosbury.refinement import Refinement
@@ -92,6 +94,10 @@ def evaluate_on_set(
     """
     assumed = skeleton or default_skeleton
     opened = load_model(model, assumed, image_size, confidence, refinement=refinement)
+    if refinement is not None and isinstance(opened, Vote):
+        for path, other in zip(refinement.also, opened.others, strict=True):
+            if not (opened.skeleton.match(other.skeleton.joints) >= 0).any():
+                raise BadInput(path, f"has no joint of {model.name}", "let models of the same joints vote")
     if boxes is None and opened.needs_boxes:
         boxes = "labels"
     with TemporaryDirectory() as work:
