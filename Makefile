@@ -10,7 +10,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 INSTALLED := .venv/.installed
-WORKERS := 2 # processes that test
+# Processes that test; a file stays in one.
+WORKERS := 2
 
 help:
 	@echo "make setup   install the locked packages into .venv"
