@@ -91,6 +91,8 @@ class Frame:
         Name of the data set it came from.
     stature_mm : float or None
         The athlete's stature, where it is known.
+    label, description : str or None
+        Class of the movement's form, such as ``correct``, and what a person wrote of it.
     """
 
     file_name: str
@@ -104,6 +106,8 @@ class Frame:
     group: str | None = None
     source: str | None = None
     stature_mm: float | None = None
+    label: str | None = None
+    description: str | None = None
 
     @property
     def unit(self) -> str:

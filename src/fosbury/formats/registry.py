@@ -88,13 +88,23 @@ class LabelFormat(FileKind):
     find : callable, optional
         From a folder, or a file that a person named, to the files of labels in the layouts that the tool exports;
         where not given, to those that `sniff` knows.
+    names : callable, optional
+        From a file of labels to the names that its pictures may have, where it does not state their sizes, so that
+        `read` needs the pictures.
     write : callable, optional
-        Write a data set to a new file or folder.
+        Write the files of labels of a data set into a folder that exists.
+    pictures : str
+        Folder for the pictures below the one that `write` fills; their names are relative to it.
+    loses : tuple of str
+        Fields of `Frame` and `Person` that `write` cannot keep; ``occlusion`` is the difference of visibility 1 and 2.
     """
 
     read: Reader
     find: Callable[[Path], Sequence[LabelFile]] | None = None
+    names: Callable[[Path], Sequence[str]] | None = None
     write: Callable[[Dataset, Path], None] | None = None
+    pictures: str = "images"
+    loses: tuple[str, ...] = ()
 
 
 def label_format(name: str) -> LabelFormat:

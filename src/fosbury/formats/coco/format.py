@@ -11,6 +11,7 @@ from fosbury.formats.layout import LABELS, LabelFile, bases, label_file
 from fosbury.formats.registry import LabelFormat
 from fosbury.formats.sets import ANNOTATIONS
 from fosbury.media.extract import MANIFEST
+from fosbury.pose import Dataset
 
 CVAT, ROBOFLOW = "person_keypoints_", "_annotations.coco.json"
 ROBOFLOW_FOLDERS = ("", "train", "valid", "test")
@@ -49,6 +50,10 @@ def _subset(file: Path) -> str:
     return file.parent.name if file.name == ROBOFLOW else file.stem.removeprefix(CVAT)
 
 
+def _write(dataset: Dataset, folder: Path) -> None:
+    write_coco(dataset, folder / ANNOTATIONS)
+
+
 FORMAT = LabelFormat(
     name="coco",
     what="COCO keypoints",
@@ -56,5 +61,5 @@ FORMAT = LabelFormat(
     matches=is_coco,
     read=read_coco,
     find=find_coco,
-    write=write_coco,
+    write=_write,
 )

@@ -116,7 +116,7 @@ def _frame(entry: Mapping[str, Any], locate: Locate, found: Findings, problems: 
 
 def _extras(entry: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
     extras: dict[str, Any] = {}
-    for key in ("video", "group", "source"):
+    for key in ("video", "group", "source", "label", "description"):
         value = entry.get(key)
         if value is None or value == "":
             continue

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from fosbury.documents import parse_json
 from fosbury.errors import BadInput, BadInputs
+from fosbury.formats.attributes import frame_fields
 from fosbury.formats.coco.categories import file_skeleton, joint_indices, read_categories
 from fosbury.formats.coco.findings import Findings, is_id
 from fosbury.formats.coco.images import Locate, locator, read_images
 from fosbury.formats.coco.people import read_people, read_records
 from fosbury.formats.recognise import refuse_other_tools
 from fosbury.media.files import check_file
-from fosbury.pose import Dataset
+from fosbury.pose import Dataset, Frame
 from fosbury.skeleton import Skeleton
 
 MAX_MISPLACED = 0.05
@@ -94,9 +95,10 @@ def read_content(
         records, frames, bad_images=bad_images, categories=categories, indices=indices, skeleton=chosen, found=found
     )
 
+    stated = _fields(records)
     kept = []
     for image_id, frame in frames.items():
-        frame = replace(frame, people=tuple(people.get(image_id, ())))
+        frame = replace(_with_fields(frame, stated.get(image_id, {})), people=tuple(people.get(image_id, ())))
         if keep_empty or any(person.labelled.any() for person in frame.people):
             kept.append(frame)
         else:
@@ -116,6 +118,22 @@ def read_content(
     if not kept and not keep_empty:
         raise BadInput(path, "labels nobody", "label at least one joint of one athlete and export again")
     return Dataset(chosen, tuple(kept), found.notes)
+
+
+def _fields(records: Sequence[Mapping[str, Any]]) -> dict[Any, dict[str, str]]:
+    """Fields of frames by image id, as the attributes of the annotations on them tell; of two the first counts."""
+    fields: dict[Any, dict[str, str]] = {}
+    for record in records:
+        attributes, image_id = record.get("attributes"), record.get("image_id")
+        if isinstance(attributes, dict) and is_id(image_id):
+            fields[image_id] = frame_fields(attributes) | fields.get(image_id, {})
+    return fields
+
+
+def _with_fields(frame: Frame, fields: Mapping[str, str]) -> Frame:
+    """Return the frame with the fields that it has not of its own."""
+    absent: dict[str, Any] = {name: value for name, value in fields.items() if getattr(frame, name) is None}
+    return replace(frame, **absent) if absent else frame
 
 
 def _load(path: Path) -> dict[str, list]:

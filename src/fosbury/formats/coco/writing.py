@@ -38,6 +38,8 @@ def write_coco(dataset: Dataset, path: str | Path) -> None:
             "group": frame.group,
             "source": frame.source,
             "stature_mm": None if frame.stature_mm is None else _rounded(frame.stature_mm),
+            "label": frame.label,
+            "description": frame.description,
         }
         images.append(
             {
