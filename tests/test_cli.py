@@ -242,7 +242,7 @@ def labelled_set(folder: Path, count: int = 2) -> Path:
     (folder / "images").mkdir(parents=True)
     images, annotations = [], []
     for index in range(1, count + 1):
-        write_image(folder / "images" / f"{index}.jpg", np.full((80, 60, 3), 90, np.uint8))
+        write_image(folder / "images" / f"{index}.jpg", np.full((80, 60, 3), 8 * index, np.uint8))
         images.append({"id": index, "file_name": f"{index}.jpg", "width": 60, "height": 80})
         keypoints = [value for joint in range(17) for value in (20 + joint, 10 + 3 * joint, 2)]
         annotations.append(

@@ -354,10 +354,10 @@ def compose(overrides: tuple[str, ...] | list[str] = (), root: Path | None = Non
     from yaml import YAMLError
 
     root = root or find_root()
-    _resolvers(root)
     check_names(root)
     try:
         with initialize_config_dir(str(root / "conf"), version_base=None):
+            _resolvers(root)  # only now: Hydra, as it starts, loads those of the first hydra_plugins on Python's path
             config = hydra_compose("config", overrides=list(overrides))
         values: Any = OmegaConf.to_container(config, resolve=True)
         return values

@@ -48,10 +48,18 @@ def fetch(
             typer.echo(f"  dvc add {option.weights} && git add {option.weights}.dvc")
 
 
+class LabelBy(StrEnum):
+    """What gives a frame its form label on `fosbury import` if its labels name none."""
+
+    labels = "labels"
+    path = "path"
+    folder = "folder"
+
+
 @app.command("import")
 def import_set(
-    path: Annotated[
-        Path, typer.Argument(help="Labels: a file, such as COCO keypoints, a folder that holds one, or a .zip.")
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Labels: files, folders that hold some, or .zip of such.")
     ],
     name: Annotated[str, typer.Option(help="Name of the new set, a folder in data/raw.")],
     images: Annotated[
@@ -64,8 +72,15 @@ def import_set(
     group_by: Annotated[
         Group, typer.Option(help="Pictures that no split may part; auto: frames of clips, as far as their names tell.")
     ] = Group.auto,
+    label_by: Annotated[
+        LabelBy, typer.Option(help="Form label of frames whose labels name none: the path's name, or their folder's.")
+    ] = LabelBy.labels,
+    label_table: Annotated[
+        Path | None, typer.Option(help="CSV of form labels, which count first: frame_path,label,description.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check everything, and make nothing.")] = False,
 ) -> None:
-    """Bring labelled frames into data/raw, checked as a whole.
+    """Bring labelled frames into data/raw, checked as a whole; several files become one set.
 
     Example: `fosbury import export/annotations.json --images export/images --name club2026`
     """
@@ -74,13 +89,26 @@ def import_set(
 
     root = find_root()
     done = import_labels(
-        path, images, name, root / "data" / "raw", format=format, drop_bad=drop_bad, group_by=group_by.value
+        paths,
+        images,
+        name,
+        root / "data" / "raw",
+        format=format,
+        drop_bad=drop_bad,
+        group_by=group_by.value,
+        label_by=label_by.value,
+        label_table=label_table,
+        trial=dry_run,
     )
     folder = done.folder.relative_to(root) if done.folder.is_relative_to(root) else done.folder
+    for file in done.files if len(done.files) > 1 else ():
+        typer.echo(f"{file.name} ({file.format}): {file.frames} frames, {file.people} people")
     typer.echo(
-        f"{folder}: {done.frames} frames, {done.people} people, {done.joints} joints ({done.occluded} occluded), "
-        f"{done.videos} videos"
+        f"{folder} ({done.format}): {done.frames} frames, {done.people} people, {done.joints} joints "
+        f"({done.occluded} occluded), {done.videos} videos"
     )
+    if done.labels:
+        typer.echo("labels: " + ", ".join(f"{label} ({count})" for label, count in done.labels.items()))
     typer.echo(f"joints: {', '.join(done.joint_names)}")
     for note in done.notes:
         typer.echo(f"note: {note}")
@@ -90,10 +118,32 @@ def import_set(
             f"note: {skeleton.name} is the nearest skeleton of conf/skeleton; no joint is named as its "
             f"{', '.join(lacking)}, which would count as not labelled"
         )
+    if dry_run:
+        typer.echo("nothing was written: import again without --dry-run")
+        return
     typer.echo(
         f"next: dvc add {folder.parent}, then dvc exp run -S experiment=clips -S 'data.sets=[{name}]'"
         f"{'' if skeleton.name == 'coco17' else f' -S skeleton={skeleton.name}'}"
     )
+
+
+@app.command("export-labels")
+def export_set(
+    labels: Annotated[Path, typer.Argument(metavar="SET", help="A set such as data/raw/club2026, or a COCO file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A new folder.")],
+    format: Annotated[str, typer.Option(help=f"To write: {', '.join(FORMATS)}.")],
+    pictures: Annotated[bool, typer.Option("--pictures", help="Copy the pictures beside the labels.")] = False,
+) -> None:
+    """Write a labelled set as a labelling tool takes it, and say what its format cannot hold.
+
+    Example: `fosbury export-labels data/raw/club2026 --format coco --output export`
+    """
+    from fosbury.formats.exporting import export_labels
+
+    done = export_labels(labels, output, format, pictures=pictures)
+    typer.echo(f"{output} ({format}): {done.frames} frames, {done.people} people")
+    for loss in done.losses:
+        typer.echo(f"note: {loss}")
 
 
 @app.command()
