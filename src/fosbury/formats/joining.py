@@ -140,12 +140,18 @@ def _united(skeletons: Sequence[tuple[Path, Skeleton]]) -> Skeleton:
 def _read_file(source: Source, skeleton: Skeleton | None, images: Path | None, *, drop_bad: bool) -> Found:
     kind, file = source.kind, source.file
     folder = _folder_of(kind, file, images)
+    given = [] if images is None else [images / VIDEOS, images]
+
+    def clip_of(frame: Frame) -> Path | None:
+        if not frame.video or frame.frame is None:
+            return None
+        return next((clip for each in (file.videos, *given) if (clip := each / frame.video).is_file()), None)
+
     on_problem: Literal["raise", "drop"] = "drop" if drop_bad else "raise"
 
     def locate(frame: Frame) -> Path | None:
         still = folder / frame.file_name
-        clip = frame.video and frame.frame is not None and (file.videos / frame.video).is_file()
-        return None if clip and not still.exists() else still
+        return None if clip_of(frame) and not still.exists() else still
 
     dataset = kind.read(file.path, skeleton, locate, on_problem)
     frames: list[Frame] = []
@@ -159,7 +165,7 @@ def _read_file(source: Source, skeleton: Skeleton | None, images: Path | None, *
             stills[frame.file_name] = known
             sources[f"{IMAGES}/{frame.file_name}"] = still
         else:
-            sources[f"{VIDEOS}/{frame.video}"] = file.videos / str(frame.video)
+            sources[f"{VIDEOS}/{frame.video}"] = clip_of(frame) or file.videos / str(frame.video)
         frames.append(replace(frame, label=frame.label or source.label))
     nested = sorted({str(frame.video) for frame in frames if frame.video and "/" in frame.video})
     if nested:

@@ -52,7 +52,8 @@ def label_file(path: Path, subset: str, *, alone: bool, shuffled: bool = False) 
     """
     base = path.parent.parent if path.parent.name == LABELS else path.parent
     folders = (base / IMAGES / subset, base / IMAGES / "default", base / IMAGES, base / subset, base)
-    return LabelFile(path, folders, base / VIDEOS, "" if alone else subset, shuffled)
+    videos = base / VIDEOS if (base / VIDEOS).is_dir() else base
+    return LabelFile(path, folders, videos, "" if alone else subset, shuffled)
 
 
 def bases(folder: Path) -> list[Path]:

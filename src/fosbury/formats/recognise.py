@@ -23,7 +23,7 @@ MOST_ENTRIES = 20_000
 DEEPEST = 4
 """Folders below the one that was named."""
 
-_CVAT = "in CVAT, export the task as 'COCO Keypoints 1.0'; it holds skeletons and leaves out single points"
+_CVAT = "in CVAT, label a skeleton and export the task as 'CVAT for images 1.1' or 'COCO Keypoints 1.0'"
 _SLEAP_IO = "convert it with sleap-io: save_coco(load_file('{}'), 'annotations.json')"
 _NO_EXPORT = "it exports no COCO keypoints: label the pictures with a skeleton in CVAT, or convert the file yourself"
 
@@ -47,47 +47,7 @@ def _has(*marks: str) -> Callable[[str, str], bool]:
     return lambda name, head: all(pattern.search(head) for pattern in patterns)
 
 
-def _cvat(shapes: str, mode: str) -> Callable[[str, str], bool]:
-    """CVAT's XML that holds ``shapes``, or says ``mode`` if it holds neither pictures nor tracks."""
-
-    def matches(name: str, head: str) -> bool:
-        if not re.search(r"<annotations>\s*<version>1\.", head):
-            return False
-        first = re.search(r"<(image|track)\s", head)
-        return first[1] == shapes if first else f"<mode>{mode}</mode>" in head
-
-    return matches
-
-
 TOOLS = (
-    ForeignTool(
-        name="cvat_video",
-        what="CVAT's XML of a video ('CVAT for video 1.1')",
-        suffixes=(".xml",),
-        matches=_cvat("track", "interpolation"),
-        hint=_CVAT,
-    ),
-    ForeignTool(
-        name="cvat_images",
-        what="CVAT's XML of images ('CVAT for images 1.1')",
-        suffixes=(".xml",),
-        matches=_cvat("image", "annotation"),
-        hint=_CVAT,
-    ),
-    ForeignTool(
-        name="roboflow_yolo_pose",
-        what="Roboflow's YOLO pose labels (data.yaml)",
-        suffixes=(".yaml", ".yml"),
-        matches=_has(r"(?m)^kpt_shape\s*:", r"(?m)^roboflow\s*:"),
-        hint="in Roboflow, download the version in the format 'COCO Keypoint'",
-    ),
-    ForeignTool(
-        name="yolo_pose",
-        what="YOLO pose labels of Ultralytics or CVAT (data.yaml)",
-        suffixes=(".yaml", ".yml"),
-        matches=_has(r"(?m)^kpt_shape\s*:"),
-        hint=f"{_CVAT}; CVAT also takes these files ('Ultralytics YOLO Pose 1.0')",
-    ),
     ForeignTool(
         name="yolo_boxes",
         what="YOLO labels of boxes without joints (data.yaml)",
@@ -101,13 +61,6 @@ TOOLS = (
         suffixes=(".data", ".names"),
         matches=lambda name, head: PurePosixPath(name).name in ("obj.data", "obj.names"),
         hint=_CVAT,
-    ),
-    ForeignTool(
-        name="label_studio",
-        what="Label Studio's JSON",
-        suffixes=(".json",),
-        matches=_has(r"^\s*\[", r'"(?:keypointlabels|completed_by|from_name|to_name|annotator)"\s*:'),
-        hint="export as 'COCO': it holds keypoints since mid 2025, if every label of KeyPointLabels has a model_index",
     ),
     ForeignTool(
         name="via",

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from fosbury.pose import Dataset
     from fosbury.skeleton import Skeleton
 
-FORMATS = {"coco": "fosbury.formats.coco.format"}
+FORMATS = {
+    "coco": "fosbury.formats.coco.format",
+    "cvat_images": "fosbury.formats.cvat.images",
+    "cvat_video": "fosbury.formats.cvat.video",
+    "cvat_video_every": "fosbury.formats.cvat.video_every",
+    "yolo_pose": "fosbury.formats.yolo_pose",
+    "label_studio": "fosbury.formats.label_studio",
+}
 """Name, as ``--format`` takes it, and module; the first is the project's own, and the surest is taken before others."""
 AUTO = "auto"
 """As a format's name: the one that the files are of."""

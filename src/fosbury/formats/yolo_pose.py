@@ -1,0 +1,265 @@
+"""YOLO's pose labels: ``data.yaml`` and a text file a picture, as CVAT, Roboflow and Ultralytics write them.
+
+What ``data.yaml`` says of folders is passed over, since it is often wrong after a copy: labels are the ``.txt`` files
+below folders named ``labels`` beside it, and their pictures have the same names below ``images``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import yaml
+
+from fosbury.documents import read_yaml
+from fosbury.errors import BadInput, BadInputs
+from fosbury.files import write_text
+from fosbury.formats.coco import read_content
+from fosbury.formats.coco.findings import number_of
+from fosbury.formats.coco.images import Locate
+from fosbury.formats.content import Content, Joint
+from fosbury.formats.layout import LabelFile, bases
+from fosbury.formats.registry import LabelFormat
+from fosbury.formats.yolo import description, label_lines
+from fosbury.media.image import SUFFIXES, image_size
+from fosbury.pose import NOT_LABELLED, OCCLUDED, VISIBLE, Dataset, Frame
+from fosbury.skeleton import Skeleton
+
+DATA = "data.yaml"
+LABELS, IMAGES = "labels", "images"
+SUBSET = "train"
+"""Part of the set that is written."""
+DEEPEST = 4
+COCO_JOINTS = (
+    *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow"),
+    *("right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle"),
+    "right_ankle",
+)
+"""Joints of COCO's people in their order, which Ultralytics' own models have."""
+
+
+def read_yolo_pose(
+    path: Path,
+    skeleton: Skeleton | None = None,
+    images: Locate | None = None,
+    on_problem: Literal["raise", "drop"] = "raise",
+) -> Dataset:
+    """Read ``data.yaml`` and the text files beside it.
+
+    Parameters
+    ----------
+    path : Path
+    skeleton, images, on_problem
+        As `formats.registry.Reader` has them; the sizes of the pictures are needed.
+
+    Returns
+    -------
+    Dataset
+        The joints are those of ``kpt_names``; of 17 without names they are taken for COCO's, with a note.
+
+    Raises
+    ------
+    BadInput, BadInputs
+        If joints cannot be named, a line is not what ``kpt_shape`` says, or ``read_content`` finds a problem.
+    """
+    values = read_yaml(path, "export the set again")
+    classes = _classes(path, values)
+    joints, note = _joints(path, values, classes, skeleton)
+    content = Content(joints={name: list(names) for name, names in joints.items()})
+    problems: list[str] = []
+    for relative in label_names(path):
+        _add_image(path.parent / relative, relative, images, content, list(joints), problems)
+    if not content.images:
+        raise BadInput(path, f"has no text files below a folder '{LABELS}' beside it", "copy the labels there")
+    if problems and on_problem == "raise":
+        raise BadInputs(path, problems, "correct them, or leave them out with 'fosbury import --drop-bad'")
+    dataset = read_content(content.lists(), path, skeleton, images, on_problem=on_problem)
+    notes = [f"left out for a problem: {problem}" for problem in problems]
+    return replace(dataset, notes=(*note, *notes, *dataset.notes))
+
+
+def label_names(path: Path) -> list[str]:
+    """Text files of labels beside a ``data.yaml``, relative to its folder, sorted."""
+    folder = path.parent
+    found = []
+    for file in _files(folder, 0):
+        relative = file.relative_to(folder)
+        if LABELS in relative.parts[:-1] and file.suffix == ".txt":
+            found.append(relative.as_posix())
+    return sorted(found)
+
+
+def _files(folder: Path, depth: int) -> Iterator[Path]:
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith(".") or entry.is_symlink():
+            continue
+        if entry.is_dir() and depth < DEEPEST:
+            yield from _files(entry, depth + 1)
+        elif entry.is_file():
+            yield entry
+
+
+def picture_names(relative: str) -> list[str]:
+    """Names that the picture of a text file may have, the likeliest first.
+
+    Examples
+    --------
+    >>> picture_names("labels/train/a.txt")[:2], picture_names("labels/train/a.txt")[-1]
+    (['images/train/a.jpg', 'images/train/a.jpeg'], 'a.gif')
+    """
+    path = PurePosixPath(relative)
+    parts = path.with_suffix("").parts
+    at = len(parts) - 1 - parts[::-1].index(LABELS)
+    stems = ["/".join((*parts[:at], IMAGES, *parts[at + 1 :])), "/".join((*parts[:at], *parts[at + 1 :]))]
+    stems += ["/".join(parts[at + 1 :]), parts[-1]]
+    return [f"{stem}{suffix}" for stem in dict.fromkeys(stems) for suffix in SUFFIXES]
+
+
+def _names(path: Path) -> list[str]:
+    return [name for relative in label_names(path) for name in picture_names(relative)]
+
+
+def _classes(path: Path, values: Any) -> list[str]:
+    names = values.get("names") if isinstance(values, dict) else None
+    listed = list(names.values()) if isinstance(names, Mapping) else names
+    if not isinstance(listed, list) or not listed or not all(isinstance(name, str | int) for name in listed):
+        raise BadInput(path, "has no list 'names' of its classes", "export the set again")
+    return list(dict.fromkeys(map(str, listed)))
+
+
+def _joints(
+    path: Path, values: Mapping[str, Any], classes: list[str], skeleton: Skeleton | None
+) -> tuple[dict[str, list[str]], list[str]]:
+    """Joints of each class, and a note where they had to be guessed."""
+    shape = values.get("kpt_shape")
+    count = shape[0] if isinstance(shape, list) and len(shape) == 2 else None
+    if type(count) is not int or not 0 < count < 1000:
+        raise BadInput(path, f"has kpt_shape {shape!r}, not the numbers of joints and of values", "correct it")
+    stated = values.get("kpt_names")
+    given = list(stated.values()) if isinstance(stated, Mapping) else [stated]
+    if stated is not None:
+        fitting = [names for names in given if isinstance(names, list) and len(names) == count]
+        if len(fitting) != len(given) or not all(isinstance(name, str) for names in fitting for name in names):
+            raise BadInput(path, f"has kpt_names that are not {count} names", "correct them")
+        return {name: fitting[index % len(fitting)] for index, name in enumerate(classes)}, []
+    if skeleton is not None and len(skeleton) == count:
+        return {name: list(skeleton.joints) for name in classes}, []
+    if count == len(COCO_JOINTS):
+        note = f"joints without names, taken for COCO's {count} in their order; 'kpt_names' in {path.name} names others"
+        return {name: list(COCO_JOINTS) for name in classes}, [note]
+    example = "kpt_names: {0: [left_hip, right_hip, ...]}"
+    raise BadInput(path, f"does not name its {count} joints", f"add a line '{example}', in the order of the numbers")
+
+
+def _add_image(
+    file: Path,
+    relative: str,
+    images: Locate | None,
+    content: Content,
+    classes: list[str],
+    problems: list[str],
+) -> None:
+    tries = picture_names(relative)
+    there = ((name, images(Frame(name, 0, 0))) for name in tries) if images is not None else ()
+    name, picture = next(((name, place) for name, place in there if place and place.is_file()), (tries[0], None))
+    try:
+        size = None if picture is None else image_size(picture)
+    except BadInput as error:
+        problems.append(str(error))
+        return
+    number = content.add_image(name, size)
+    width, height = size or (1, 1)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        problems.append(f"{relative} is not text")
+        return
+    for at, line in enumerate(text.splitlines(), 1):
+        values = [_number(word) for word in line.split()]
+        if not values:
+            continue
+        person = _person(values, classes, content)
+        if isinstance(person, str):
+            problems.append(f"{relative}, line {at}: {person}")
+            continue
+        category, box, joints = person
+        scaled = {joint: (x * width, y * height, v) for joint, (x, y, v) in joints.items()}
+        x1, y1, x2, y2 = box
+        content.add_person(number, scaled, (x1 * width, y1 * height, x2 * width, y2 * height), category)
+
+
+def _number(word: str) -> float | None:
+    return number_of(float(word)) if re.fullmatch(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?\.?", word) else None
+
+
+def _person(
+    values: list[float | None], classes: list[str], content: Content
+) -> tuple[str, tuple[float, float, float, float], dict[str, Joint]] | str:
+    """Class, relative box and relative joints of a line; a sentence where it is none."""
+    numbers = [value for value in values if value is not None]
+    if len(numbers) != len(values):
+        return "holds something that is no number"
+    kind = numbers[0]
+    if not (kind == int(kind) and 0 <= kind < len(classes)):
+        return f"is of class {kind:g}, which is not among the {len(classes)} names"
+    names = content.joints[classes[int(kind)]]
+    given = len(numbers) - 5
+    if given not in (2 * len(names), 3 * len(names)):
+        return f"has {given} numbers for {len(names)} joints, not 2 or 3 for each"
+    step = given // len(names)
+    cx, cy, w, h = numbers[1:5]
+    joints: dict[str, Joint] = {}
+    for index, name in enumerate(names):
+        x, y, *stated = numbers[5 + step * index : 5 + step * (index + 1)]
+        seen = stated[0] if stated else (VISIBLE if (x, y) != (0, 0) else NOT_LABELLED)
+        if seen not in (NOT_LABELLED, OCCLUDED, VISIBLE):
+            return f"{name} has visibility {seen:g}, which is none of 0, 1, 2"
+        joints[name] = (x, y, int(seen))
+    return classes[int(kind)], (cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2), joints
+
+
+def find_yolo_pose(path: Path) -> list[LabelFile]:
+    """Return the ``data.yaml`` of a folder, which labels all its parts."""
+    files = [path] if path.is_file() else [file for base in bases(path) for file in sorted(base.glob("*.y*ml"))]
+    known = [file for file in files if path.is_file() or FORMAT.sniff(file)][:1]
+    return [LabelFile(file, (file.parent,), file.parent) for file in known]
+
+
+def write_yolo_pose(dataset: Dataset, folder: Path) -> None:
+    """Write ``data.yaml`` and ``labels/train``; a joint outside its picture is not labelled there.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    folder : Path
+    """
+    for frame in dataset.frames:
+        unweighted = replace(frame, people=tuple(replace(person, weights=None) for person in frame.people))
+        place = folder / LABELS / SUBSET / PurePosixPath(frame.file_name).with_suffix(".txt")
+        write_text(place, "".join(f"{line}\n" for line in label_lines(unweighted)))
+    values = {"path": ".", "train": f"{IMAGES}/{SUBSET}", "val": f"{IMAGES}/{SUBSET}", **description(dataset.skeleton)}
+    write_text(folder / DATA, yaml.safe_dump(values, sort_keys=False, default_flow_style=None, allow_unicode=True))
+
+
+def _is_yolo_pose(name: str, head: str) -> bool:
+    return re.search(r"(?m)^kpt_shape\s*:", head) is not None
+
+
+FORMAT = LabelFormat(
+    name="yolo_pose",
+    what="YOLO pose labels of Ultralytics, CVAT or Roboflow (data.yaml)",
+    suffixes=(".yaml", ".yml", ".txt"),
+    matches=lambda name, head: not name.endswith(".txt") and _is_yolo_pose(name, head),
+    read=read_yolo_pose,
+    find=find_yolo_pose,
+    names=_names,
+    write=write_yolo_pose,
+    pictures=f"{IMAGES}/{SUBSET}",
+    loses=(
+        *("video", "frame", "timestamp_ms", "phase", "group", "source", "stature_mm", "label", "description"),
+        *("weights", "area"),
+    ),
+)

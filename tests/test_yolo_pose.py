@@ -1,0 +1,85 @@
+"""YOLO's pose labels as CVAT, Roboflow and Ultralytics write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from fosbury.errors import BadInput, BadInputs
+from fosbury.formats.coco import read_coco
+from fosbury.formats.importing import import_labels
+from fosbury.formats.yolo_pose import COCO_JOINTS, read_yolo_pose
+
+NAMED = "kpt_shape: [2, 3]\nkpt_names: {0: [left_hip, right_hip]}\nnames: [person]\n"
+LINE = "0 0.5 0.5 0.4 0.4 0.4 0.4 2 0.6 0.6 1\n"
+
+
+def folder(root: Path, data: str = NAMED, line: str = LINE, layout: str = "{kind}/train") -> Path:
+    for kind in ("images", "labels"):
+        (root / layout.format(kind=kind)).mkdir(parents=True)
+    Image.new("RGB", (50, 40)).save(root / layout.format(kind="images") / "a.png")
+    (root / layout.format(kind="labels") / "a.txt").write_text(line)
+    (root / "data.yaml").write_text(data)
+    return root
+
+
+@pytest.mark.parametrize("layout", ["{kind}/train", "train/{kind}", "{kind}"])
+def test_joints_in_pixels_from_every_layout(tmp_path, layout):
+    done = import_labels(folder(tmp_path / "x", layout=layout), name="club", root=tmp_path / "raw")
+    (frame,) = read_coco(done.folder / "annotations.json").frames
+    assert done.format == "yolo_pose" and frame.file_name == layout.format(kind="images") + "/a.png"
+    assert frame.people[0].keypoints.tolist() == [[20, 16], [30, 24]]
+    assert frame.people[0].visibility.tolist() == [2, 1] and frame.people[0].box.tolist() == [15, 12, 35, 28]
+
+
+def test_pictures_elsewhere_and_two_numbers_a_joint(tmp_path):
+    source = folder(tmp_path / "x", line="0 .5 .5 .4 .4 .4 .4 0 0\n")
+    (source / "images/train/a.png").rename(tmp_path / "a.png")
+    done = import_labels(source, tmp_path, name="club", root=tmp_path / "raw")
+    assert (done.frames, done.joints) == (1, 1)
+
+
+def test_seventeen_joints_without_names_are_cocos_and_that_is_said(tmp_path):
+    line = "0 .5 .5 .4 .4 " + " ".join(f"{0.35 + n / 60:.3f} {0.35 + n / 70:.3f} 2" for n in range(17))
+    path = folder(tmp_path / "x", "kpt_shape: [17, 2]\nnames: {0: person}\n", line) / "data.yaml"
+    dataset = read_yolo_pose(path, None, lambda frame: path.parent / frame.file_name)
+    assert dataset.skeleton.joints == COCO_JOINTS
+    assert "taken for COCO's 17" in dataset.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "problem"),
+    [
+        ("kpt_shape: [3, 3]\nnames: [p]\n", LINE, "does not name its 3 joints"),
+        ("kpt_shape: 3\nnames: [p]\n", LINE, "kpt_shape 3, not the numbers"),
+        ("kpt_shape: [2, 3]\n", LINE, "no list 'names'"),
+        (NAMED.replace("left_hip, ", ""), LINE, "kpt_names that are not 2 names"),
+        ("path: https: //a\nkpt_shape: [2, 3]\n", LINE, "is not readable YAML"),
+        (NAMED, "0 .5 .5 .4 .4 .4 .4 2\n", "has 3 numbers for 2 joints"),
+        (NAMED, "0 .5 .5 .4 .4 .4 .4 2 .6 .6 7\n", "visibility 7"),
+        (NAMED, "1 .5 .5 .4 .4 .4 .4 2 .6 .6 1\n", "class 1, which is not among the 1 names"),
+        (NAMED, "0 .5 .5 .4 .4 .4 nan 2 .6 .6 1\n", "is no number"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_a_sentence(tmp_path, data, line, problem):
+    with pytest.raises((BadInput, BadInputs), match=problem):
+        import_labels(folder(tmp_path / "x", data, line), name="club", root=tmp_path / "raw")
+    assert not (tmp_path / "raw/club").exists()
+
+
+def test_real_exports(shared, tmp_path):
+    exports = shared / "formats/cvat_ultralytics_yolo_pose"
+    gym = shared / "formats/cvat_coco_keypoints/finetune_gym"
+    done = import_labels(
+        exports / "finetune_gym_v1/ultralytics_yolo_pose_1.0_210", gym / "images", "gym", tmp_path / "raw"
+    )
+    assert (done.frames, done.people, done.joints) == (210, 210, 3570)
+    roboflow = shared / "formats/roboflow_yolov8_pose/keira_humanpose/humanpose.v1i.yolov5pytorch.zip"
+    done = import_labels(roboflow, name="robo", root=tmp_path / "raw")
+    assert (done.format, done.frames, done.joints) == ("yolo_pose", 60, 1020)
+    with pytest.raises(BadInput, match="does not name its 3 joints"):
+        import_labels(exports / "datumaro_test", name="x", root=tmp_path / "raw")
+    with pytest.raises(BadInput, match="is not readable YAML"):
+        import_labels(shared / "formats/cvat_coco_keypoints/keira_tiger/data.yaml", name="x", root=tmp_path / "raw")
