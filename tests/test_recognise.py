@@ -21,7 +21,7 @@ FILES = {
     "video.xml": ("cvat_video", f'{CVAT_XML}<meta/><track id="0" label="athlete"></track></annotations>'),
     "voc.xml": ("pascal_voc", "<annotation><folder>x</folder><object></object></annotation>"),
     "data.yaml": ("yolo_pose", "path: .\ntrain: train.txt\nkpt_shape: [17, 3]\nnames:\n  0: human\n"),
-    "roboflow.yaml": ("roboflow_yolo_pose", "train: ../train\nkpt_shape: [17, 3]\nroboflow:\n  version: 1\n"),
+    "roboflow.yaml": ("yolo_pose", "train: ../train\nkpt_shape: [17, 3]\nroboflow:\n  version: 1\n"),
     "boxes.yaml": ("yolo_boxes", "train: ../train/images\nnc: 3\nnames: ['jump', 'land', 'run']\n"),
     "obj.data": ("darknet", "classes = 18\n"),
     "tasks.json": ("label_studio", [{"id": 1, "annotations": [{"result": [KEYPOINT]}]}]),
@@ -75,12 +75,18 @@ def test_what_is_no_tools_file_is_not_taken_for_one(tmp_path, name, content):
 
 def test_every_kind_has_a_file_here_and_comes_from_the_registry_or_has_a_hint():
     assert [kind.name for kind in kinds()] == [*FORMATS, *(tool.name for tool in TOOLS)]
-    assert {kind for kind, _ in FILES.values()} == {kind.name for kind in kinds()}
+    assert {kind for kind, _ in FILES.values()} == {kind.name for kind in kinds()} - {"cvat_video_every"}
     assert len({kind.name for kind in kinds()}) == len(kinds())
     assert all(tool.hint for tool in TOOLS)
 
 
-@pytest.mark.parametrize("name", [name for name, (kind, _) in FILES.items() if kind != "coco"])
+@pytest.mark.parametrize("name", [name for name, (kind, _) in FILES.items() if kind in FORMATS and kind != "coco"])
+def test_where_coco_is_wanted_other_labels_are_to_be_imported(tmp_path, name):
+    with pytest.raises(BadInput, match=r"not COCO keypoints; bring it in with 'fosbury import' first"):
+        read_coco(write(tmp_path / name, FILES[name][1]))
+
+
+@pytest.mark.parametrize("name", [name for name, (kind, _) in FILES.items() if kind not in FORMATS])
 def test_reading_and_importing_say_whose_file_it_is_and_what_to_export(tmp_path, name):
     kind = next(tool for tool in TOOLS if tool.name == FILES[name][0])
     path = write(tmp_path / "set" / name, FILES[name][1])
@@ -147,7 +153,7 @@ def test_links_endless_folders_and_damaged_archives_give_no_answer(tmp_path):
         ("cvat_ultralytics_yolo_pose/datumaro_test", "yolo_pose"),
         ("cvat_ultralytics_yolo_pose/finetune_gym_v1/ultralytics_yolo_pose_1.0_210", "yolo_pose"),
         ("cvat_ultralytics_yolo_pose/finetune_gym_v1/yolo_1.1_210", "darknet"),
-        ("roboflow_yolov8_pose/keira_humanpose/humanpose.v1i.yolov5pytorch.zip", "roboflow_yolo_pose"),
+        ("roboflow_yolov8_pose/keira_humanpose/humanpose.v1i.yolov5pytorch.zip", "yolo_pose"),
         ("label_studio/sdk_test/data_keypoints.json", "label_studio"),
         ("label_studio/sdk_test", "label_studio"),
         ("mmpose_tests/coco/test_coco_det_AP_H_56.json", "coco_results"),

@@ -16,8 +16,10 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from fosbury.errors import BadInput
-from fosbury.formats.registry import FORMATS, HEAD, FileKind, LabelFormat, all_formats, head_of, text_of
+from fosbury.formats.registry import FORMATS, HEAD, FileKind, LabelFormat, all_formats, head_of, label_format, text_of
 
+OWN = next(iter(FORMATS))
+"""The format that the project stores."""
 MOST_FILES = 40
 MOST_ENTRIES = 20_000
 DEEPEST = 4
@@ -166,7 +168,7 @@ def refuse_other_tools(path: str | Path, wanted: Collection[LabelFormat] | None 
     ----------
     path : str or Path
     wanted : collection of LabelFormat, optional
-        Every format that can be read if not given.
+        The project's own, COCO keypoints, if not given.
 
     Raises
     ------
@@ -183,6 +185,8 @@ def refuse_other_tools(path: str | Path, wanted: Collection[LabelFormat] | None 
     if wanted is not None:
         others = " or ".join(each.what for each in wanted)
         raise BadInput(path, f"{what}, not {others}", f"import it with --format {kind.name}")
+    if kind.name != OWN:
+        raise BadInput(path, f"{what}, not {label_format(OWN).what}", "bring it in with 'fosbury import' first")
 
 
 def _first(files: Iterator[tuple[str, str]], alone: bool = False) -> tuple[FileKind, str] | None:
