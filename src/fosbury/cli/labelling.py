@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -64,3 +65,27 @@ def _range(low: float, high: float) -> str:
     digits = 0 if high >= 10 else 1
     ends = dict.fromkeys(f"{value:,.{digits}f}" for value in (low, high))
     return " to ".join(ends)
+
+
+@app.command()
+def select(
+    clips: Annotated[list[Path], typer.Argument(help="Clips, or folders of clips.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Gets a folder of frames for each clip.")],
+    budget: Annotated[int, typer.Option(min=1, help="Frames to label, of all clips together.")] = 400,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="JPEG quality.")] = 95,
+) -> None:
+    """Choose the frames of clips that are worth labelling: the jump is found by what moves, without a model.
+
+    Example: `fosbury select clips/ --output frames --budget 400`
+    """
+    from collections import Counter
+
+    from fosbury.labelling.select import SHEET, find_clips, select_frames
+
+    chosen, jumps = select_frames(find_clips(clips), output, budget, quality=quality)
+    for name, jump in jumps.items():
+        frames = Counter(each.phase or "outside" for each in chosen if each.clip == name)
+        counts = ", ".join(f"{phase} {count}" for phase, count in sorted(frames.items()))
+        found = f"clearance at frame {jump.clearance}" if jump.strength else "no jump found"
+        typer.echo(f"{name}: {found}; {sum(frames.values())} frames ({counts})")
+    typer.echo(f"{output}: {len(chosen)} frames of {len(jumps)} clips; look at {output / SHEET}")
