@@ -13,8 +13,9 @@ from PIL import Image
 
 from fosbury.errors import BadInput, BadInputs
 from fosbury.formats.coco import skeleton_of
-from fosbury.formats.cvat.document import Meta, elements
+from fosbury.formats.cvat.document import elements
 from fosbury.formats.cvat.images import read_cvat_images
+from fosbury.formats.cvat.meta import Meta
 from fosbury.formats.cvat.video import read_cvat_video
 from fosbury.formats.cvat.writing import cvat_labels, write_images
 from fosbury.formats.importing import import_labels
@@ -176,9 +177,10 @@ def test_a_large_file_is_read_element_by_element(tmp_path):
     joints = "".join(point(f"joint {n}", n, n, occluded=0, outside=0) for n in range(17))
     path = document(tmp_path / "a.xml", "".join(image.format(n, joints) for n in range(20_000)))
     code = (
-        "import resource, sys; from pathlib import Path; from fosbury.formats.cvat.document import Meta, elements\n"
+        "import resource, sys; from pathlib import Path; from fosbury.formats.cvat.document import elements\n"
+        "from fosbury.formats.cvat.meta import Meta\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "count = sum(1 for _ in elements(Path(sys.argv[1]), ('image',), Meta()))\n"
+        "count = sum(each.tag == 'image' for _, each in elements(Path(sys.argv[1]), Meta()))\n"
         "print(count, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)"
     )
     out = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True).stdout
@@ -192,7 +194,10 @@ def test_cvats_own_samples(shared, tmp_path):
     frames = read_cvat_images(train).frames
     assert [person.visibility.tolist() for frame in frames for person in frame.people] == [[0, 2, 2, 2], [2, 2, 0, 2]]
     meta = Meta()
-    assert sum(1 for _ in elements(train, ("image",), meta)) == 2 and meta.bones["skeleton"] == [("3", "2"), ("1", "4")]
+    assert sum(each.tag == "image" for _, each in elements(train, meta)) == 2 and meta.bones["skeleton"] == [
+        ("3", "2"),
+        ("1", "4"),
+    ]
     video = shared / "formats/cvat_video_xml/datumaro_test/annotations.xml"
     with pytest.raises(BadInputs, match="4 of its 4 joints lie outside the image of 25x20"):
         read_cvat_video(video)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import yaml
 
-from fosbury.documents import read_yaml
+from fosbury.documents import parse_json, read_yaml
 from fosbury.errors import BadInput, BadInputs
 from fosbury.files import write_text
 from fosbury.formats.coco import read_content
@@ -30,6 +30,10 @@ from fosbury.skeleton import Skeleton
 
 DATA = "data.yaml"
 LABELS, IMAGES = "labels", "images"
+META = "dataset_meta.json"
+"""Beside ``data.yaml`` where Datumaro wrote it with what it knows of the labels."""
+NAMED_BY = ("kpt_names", "keypoint_names", "keypoints")
+"""Keys of joint names; the first is Ultralytics', the others are people's."""
 SUBSET = "train"
 """Part of the set that is written."""
 DEEPEST = 4
@@ -58,7 +62,8 @@ def read_yolo_pose(
     Returns
     -------
     Dataset
-        The joints are those of ``kpt_names``; of 17 without names they are taken for COCO's, with a note.
+        The joints are those of ``kpt_names``; without names they are taken for the skeleton's where it has as many,
+        and 17 for COCO's, with a note.
 
     Raises
     ------
@@ -68,10 +73,10 @@ def read_yolo_pose(
     values = read_yaml(path, "export the set again")
     classes = _classes(path, values)
     joints, note = _joints(path, values, classes, skeleton)
-    content = Content(joints={name: list(names) for name, names in joints.items()})
+    content = Content(joints={classes[kind]: list(names) for kind, names in joints.items()})
     problems: list[str] = []
     for relative in label_names(path):
-        _add_image(path.parent / relative, relative, images, content, list(joints), problems)
+        _add_image(path.parent / relative, relative, images, content, classes, problems)
     if not content.images:
         raise BadInput(path, f"has no text files below a folder '{LABELS}' beside it", "copy the labels there")
     if problems and on_problem == "raise":
@@ -113,8 +118,8 @@ def picture_names(relative: str) -> list[str]:
     path = PurePosixPath(relative)
     parts = path.with_suffix("").parts
     at = len(parts) - 1 - parts[::-1].index(LABELS)
-    stems = ["/".join((*parts[:at], IMAGES, *parts[at + 1 :])), "/".join((*parts[:at], *parts[at + 1 :]))]
-    stems += ["/".join(parts[at + 1 :]), parts[-1]]
+    stems = ["/".join((*parts[:at], folder, *parts[at + 1 :])) for folder in (IMAGES, "image")]
+    stems += ["/".join((*parts[:at], *parts[at + 1 :])), "/".join(parts[at + 1 :]), parts[-1]]
     return [f"{stem}{suffix}" for stem in dict.fromkeys(stems) for suffix in SUFFIXES]
 
 
@@ -122,36 +127,72 @@ def _names(path: Path) -> list[str]:
     return [name for relative in label_names(path) for name in picture_names(relative)]
 
 
-def _classes(path: Path, values: Any) -> list[str]:
+def _classes(path: Path, values: Any) -> dict[int, str]:
+    """Names of the classes by number; of two with one name the second has its number in it."""
     names = values.get("names") if isinstance(values, dict) else None
-    listed = list(names.values()) if isinstance(names, Mapping) else names
-    if not isinstance(listed, list) or not listed or not all(isinstance(name, str | int) for name in listed):
+    listed = dict(enumerate(names)) if isinstance(names, list) else names
+    if not isinstance(listed, dict) or not listed:
         raise BadInput(path, "has no list 'names' of its classes", "export the set again")
-    return list(dict.fromkeys(map(str, listed)))
+    classes: dict[int, str] = {}
+    for key, name in listed.items():
+        kind = int(key) if isinstance(key, str) and key.isdecimal() else key
+        if type(kind) is not int or not isinstance(name, str | int):
+            raise BadInput(path, f"has a class {key!r}: {name!r} in 'names'", "name each number once")
+        classes[kind] = str(name) if str(name) not in classes.values() else f"{name} {kind}"
+    return classes
 
 
 def _joints(
-    path: Path, values: Mapping[str, Any], classes: list[str], skeleton: Skeleton | None
-) -> tuple[dict[str, list[str]], list[str]]:
+    path: Path, values: Mapping[str, Any], classes: Mapping[int, str], skeleton: Skeleton | None
+) -> tuple[dict[int, list[str]], list[str]]:
     """Joints of each class, and a note where they had to be guessed."""
     shape = values.get("kpt_shape")
     count = shape[0] if isinstance(shape, list) and len(shape) == 2 else None
     if type(count) is not int or not 0 < count < 1000:
         raise BadInput(path, f"has kpt_shape {shape!r}, not the numbers of joints and of values", "correct it")
-    stated = values.get("kpt_names")
-    given = list(stated.values()) if isinstance(stated, Mapping) else [stated]
-    if stated is not None:
-        fitting = [names for names in given if isinstance(names, list) and len(names) == count]
-        if len(fitting) != len(given) or not all(isinstance(name, str) for names in fitting for name in names):
-            raise BadInput(path, f"has kpt_names that are not {count} names", "correct them")
-        return {name: fitting[index % len(fitting)] for index, name in enumerate(classes)}, []
+    for key in NAMED_BY:
+        if values.get(key) is not None:
+            return _stated(path, key, values[key], classes, count), []
+    if (by_tool := _of_datumaro(path.parent / META, classes, count)) is not None:
+        return by_tool, []
     if skeleton is not None and len(skeleton) == count:
-        return {name: list(skeleton.joints) for name in classes}, []
+        note = f"joints without names, taken for the {count} of skeleton '{skeleton.name}' in their order"
+        return {kind: list(skeleton.joints) for kind in classes}, [note]
     if count == len(COCO_JOINTS):
         note = f"joints without names, taken for COCO's {count} in their order; 'kpt_names' in {path.name} names others"
-        return {name: list(COCO_JOINTS) for name in classes}, [note]
+        return {kind: list(COCO_JOINTS) for kind in classes}, [note]
     example = "kpt_names: {0: [left_hip, right_hip, ...]}"
     raise BadInput(path, f"does not name its {count} joints", f"add a line '{example}', in the order of the numbers")
+
+
+def _stated(path: Path, key: str, stated: Any, classes: Mapping[int, str], count: int) -> dict[int, list[str]]:
+    """Joints of each class from a list for all of them, or from lists by class, of which one may do for all."""
+    by_class = {str(kind): names for kind, names in stated.items()} if isinstance(stated, Mapping) else {}
+    given = list(by_class.values()) if by_class else [stated]
+    fitting = all(isinstance(names, list) and len(names) == count for names in given)
+    if not fitting or not all(isinstance(name, str | int) for names in given for name in names):
+        raise BadInput(path, f"has {key} that are not {count} names", "correct them")
+    lists = {kind: by_class.get(str(kind), given[0] if len(given) == 1 else None) for kind in classes}
+    lacking = [name for kind, name in classes.items() if lists[kind] is None]
+    if lacking:
+        raise BadInput(path, f"has {key} but none for class '{lacking[0]}'", "name its joints, too")
+    return {kind: [str(name) for name in names] for kind, names in lists.items() if names is not None}
+
+
+def _of_datumaro(path: Path, classes: Mapping[int, str], count: int) -> dict[int, list[str]] | None:
+    """Joints of each class as Datumaro writes them beside ``data.yaml``; None where it did not, or they do not fit."""
+    if not path.is_file():
+        return None
+    content = parse_json(path.read_bytes(), path, "delete it, or export the set again")
+    stated = content.get("point_categories") if isinstance(content, dict) else None
+    lists = []
+    for entry in stated if isinstance(stated, list) else []:
+        names = entry.get("labels") if isinstance(entry, dict) else None
+        names = entry[1] if isinstance(entry, list) and len(entry) > 1 else names
+        if not isinstance(names, list) or len(names) != count or not all(isinstance(name, str) for name in names):
+            return None
+        lists.append(names)
+    return dict(zip(sorted(classes), lists, strict=True)) if len(lists) == len(classes) else None
 
 
 def _add_image(
@@ -159,7 +200,7 @@ def _add_image(
     relative: str,
     images: Locate | None,
     content: Content,
-    classes: list[str],
+    classes: Mapping[int, str],
     problems: list[str],
 ) -> None:
     tries = picture_names(relative)
@@ -196,20 +237,23 @@ def _number(word: str) -> float | None:
 
 
 def _person(
-    values: list[float | None], classes: list[str], content: Content
+    values: list[float | None], classes: Mapping[int, str], content: Content
 ) -> tuple[str, tuple[float, float, float, float], dict[str, Joint]] | str:
     """Class, relative box and relative joints of a line; a sentence where it is none."""
     numbers = [value for value in values if value is not None]
     if len(numbers) != len(values):
         return "holds something that is no number"
     kind = numbers[0]
-    if not (kind == int(kind) and 0 <= kind < len(classes)):
+    if kind not in classes:
         return f"is of class {kind:g}, which is not among the {len(classes)} names"
     names = content.joints[classes[int(kind)]]
     given = len(numbers) - 5
-    if given not in (2 * len(names), 3 * len(names)):
+    fitting = [
+        step for step in (3, 2) if given in (step * len(names), step * len(names) + 1)
+    ]  # a track's id at the end
+    if not fitting:
         return f"has {given} numbers for {len(names)} joints, not 2 or 3 for each"
-    step = given // len(names)
+    step = fitting[0]
     cx, cy, w, h = numbers[1:5]
     joints: dict[str, Joint] = {}
     for index, name in enumerate(names):
@@ -235,8 +279,17 @@ def write_yolo_pose(dataset: Dataset, folder: Path) -> None:
     ----------
     dataset : Dataset
     folder : Path
+
+    Raises
+    ------
+    BadInput
+        If two pictures differ only in their suffix, and so would share a text file.
     """
+    taken: dict[PurePosixPath, str] = {}
     for frame in dataset.frames:
+        other = taken.setdefault(PurePosixPath(frame.file_name).with_suffix(""), frame.file_name)
+        if other != frame.file_name:
+            raise BadInput(frame.file_name, f"has the name of {other} but for the suffix", "rename one of the two")
         unweighted = replace(frame, people=tuple(replace(person, weights=None) for person in frame.people))
         place = folder / LABELS / SUBSET / PurePosixPath(frame.file_name).with_suffix(".txt")
         write_text(place, "".join(f"{line}\n" for line in label_lines(unweighted)))

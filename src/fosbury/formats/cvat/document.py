@@ -1,11 +1,9 @@
-"""What CVAT's XML of images and of videos have in common: their labels, and reading them element by element."""
+"""CVAT's XML, read element by element: whose it is, and what a shape of it says."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
@@ -14,34 +12,20 @@ from defusedxml.ElementTree import iterparse
 
 from fosbury.errors import BadInput
 from fosbury.formats.coco.findings import number_of
+from fosbury.formats.coco.images import Locate
 from fosbury.formats.content import Joint
-from fosbury.media.files import check_file
-from fosbury.pose import NOT_LABELLED, OCCLUDED, VISIBLE
+from fosbury.formats.cvat.meta import Meta, whole
+from fosbury.media.files import check_file, unsafe_name
+from fosbury.pose import NOT_LABELLED, OCCLUDED, VISIBLE, Frame
 
 EXPORT_AGAIN = "export it from CVAT again"
 SKELETON_HINT = "label with a skeleton in CVAT, whose points have the names of joints, and export again"
-
-
-@dataclass
-class Meta:
-    """What the head of a file says.
-
-    Attributes
-    ----------
-    joints : dict of str to list of str
-        Joints of each skeleton's label, in CVAT's order.
-    bones : dict of str to list of tuple of str
-    source, name : str or None
-        File of the clip, and name of the task.
-    size : tuple of int, or None
-        Width and height of the clip.
-    """
-
-    joints: dict[str, list[str]] = field(default_factory=dict)
-    bones: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
-    source: str | None = None
-    name: str | None = None
-    size: tuple[int, int] | None = None
+DEEPEST = 20
+"""Levels of elements; CVAT writes eight (the values of a label's attribute)."""
+MOST_ELEMENTS = 200_000
+"""Of one image, one shape of a track, or the head, which has about twenty for each label."""
+PICTURES = (".png", ".PNG", ".jpg", ".jpeg")
+"""Suffixes of the frames that CVAT writes beside its labels, the usual first."""
 
 
 def is_cvat(shapes: str, mode: str) -> Callable[[str, str], bool]:
@@ -56,35 +40,47 @@ def is_cvat(shapes: str, mode: str) -> Callable[[str, str], bool]:
     return matches
 
 
-def elements(path: Path, names: tuple[str, ...], meta: Meta) -> Iterator[Element]:
-    """Yield the elements of these names right below the root, each freed before the next is read.
+def elements(path: Path, meta: Meta) -> Iterator[tuple[list[Element], Element]]:
+    """Yield the elements right below the root, and those of tracks, each freed before the next is read.
 
     Parameters
     ----------
     path : Path
-    names : tuple of str
     meta : Meta
         Is filled by what the head says.
+
+    Yields
+    ------
+    tuple of list of Element and Element
+        The tracks that an element is part of, the outer first (none for an image), and the element.
 
     Raises
     ------
     BadInput
-        If the file is not XML, is cut off, or declares entities, as an attack does and CVAT does not.
+        If the file is not XML, is cut off, declares entities, as an attack does and CVAT does not, or holds an element
+        of a size or depth that CVAT never writes.
     """
-    depth, root = 0, None
+    around: list[Element] = []
+    held = 0
     try:
         for event, element in iterparse(check_file(path), events=("start", "end")):
             if event == "start":
-                root = element if root is None else root
-                depth += 1
+                around.append(element)
+                held += 1
+                if len(around) > DEEPEST or held > MOST_ELEMENTS:
+                    problem = f"nests deeper than {DEEPEST} levels or has over {MOST_ELEMENTS} elements in one"
+                    raise BadInput(path, f"{problem}, as CVAT never does", EXPORT_AGAIN)
                 continue
-            depth -= 1
-            if depth == 1 and root is not None:
-                if element.tag == "meta":
-                    _read_meta(element, meta)
-                elif element.tag in names:
-                    yield element
-                root.clear()
+            around.pop()
+            tracks = around[1:]
+            if not around or any(each.tag != "track" for each in tracks):
+                continue
+            if element.tag == "meta" and not tracks:
+                meta.read(element)
+            elif element.tag != "track":
+                yield tracks, element
+            del around[-1][:]
+            held = 0
     except ParseError as error:
         raise BadInput(path, f"is not XML, or cut off ({error})", EXPORT_AGAIN) from None
     except DefusedXmlException as error:
@@ -93,58 +89,19 @@ def elements(path: Path, names: tuple[str, ...], meta: Meta) -> Iterator[Element
         raise BadInput(path, f"is XML that cannot be read ({error})"[:200], EXPORT_AGAIN) from None
 
 
-def _read_meta(meta: Element, into: Meta) -> None:
-    children: dict[str, list[str]] = defaultdict(list)
-    for label in meta.iter("label"):
-        name, parent = label.findtext("name"), label.findtext("parent")
-        if name and parent:
-            children[parent].append(name)
-        if name and label.findtext("type") == "skeleton":
-            into.joints.setdefault(name, [])
-            into.bones[name] = _bones(label.findtext("svg") or "")
-    for name, joints in children.items():
-        into.joints[name] = list(dict.fromkeys(joints))
-    into.source = next((each.text for each in meta.iter("source") if each.text), None)
-    into.name = next((each.findtext("name") for each in meta if each.tag in ("task", "project", "job")), None)
-    size = next(meta.iter("original_size"), None)
-    if size is not None:
-        width, height = (_whole(size.findtext(side)) for side in ("width", "height"))
-        into.size = (width, height) if width and height else None
-
-
-def _bones(svg: str) -> list[tuple[str, str]]:
-    """Bones of a skeleton's drawing: its edges join nodes by number, its circles name them."""
-    names = {}
-    for circle in re.findall(r"<circle[^>]*>", svg):
-        number, name = _attribute(circle, "data-node-id"), _attribute(circle, "data-label-name")
-        if number and name:
-            names[number] = name
-    lines = re.findall(r"<line[^>]*>", svg)
-    edges = [(_attribute(line, "data-node-from"), _attribute(line, "data-node-to")) for line in lines]
-    return [(names[a], names[b]) for a, b in edges if a in names and b in names]
-
-
-def _attribute(tag: str, name: str) -> str | None:
-    found = re.search(rf'\b{name}="([^"]*)"', tag)
-    return found[1] if found else None
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text and re.fullmatch(r"\d{1,6}", text.strip()) else None
-
-
-def whole(element: Element, name: str) -> int | None:
+def number(element: Element, name: str) -> int | None:
     """Return an attribute that is a whole number, such as ``frame``; None where it is not."""
-    return _whole(element.get(name))
+    return whole(element.get(name))
 
 
 def points_of(element: Element) -> list[tuple[float, float]]:
     """Points of an element, such as ``3.5,4;7,8``; those that are no numbers are left out."""
     found = []
     for pair in (element.get("points") or "").split(";"):
-        numbers = [_number(part) for part in pair.split(",")]
-        if len(numbers) == 2 and numbers[0] is not None and numbers[1] is not None:
-            found.append((numbers[0], numbers[1]))
+        x, _, y = pair.partition(",")
+        place = _number(x), _number(y)
+        if place[0] is not None and place[1] is not None:
+            found.append((place[0], place[1]))
     return found
 
 
@@ -157,10 +114,16 @@ def _number(text: str | None) -> float | None:
 
 def joint_of(element: Element) -> Joint | None:
     """Return a joint from an element of one point: ``outside`` is not labelled, ``occluded`` is occluded."""
-    points = points_of(element)
     if element.get("outside") == "1":
         return 0.0, 0.0, NOT_LABELLED
+    points = points_of(element)
     return (*points[0], OCCLUDED if element.get("occluded") == "1" else VISIBLE) if len(points) == 1 else None
+
+
+def joints_of(skeleton: Element) -> dict[str, Joint]:
+    """Joints of a skeleton's element by the labels of its points; those that are no single point are left out."""
+    joints = {point.get("label") or "": joint_of(point) for point in skeleton.iterfind("points")}
+    return {name: joint for name, joint in joints.items() if name and joint is not None}
 
 
 def box_of(element: Element) -> tuple[float, float, float, float] | None:
@@ -174,4 +137,14 @@ def box_of(element: Element) -> tuple[float, float, float, float] | None:
 
 def attributes_of(element: Element) -> dict[str, str]:
     """Attributes that a person gave an element, by name."""
-    return {each.get("name") or "": (each.text or "").strip() for each in element.findall("attribute")}
+    return {each.get("name") or "": (each.text or "").strip() for each in element.iterfind("attribute")}
+
+
+def found_picture(names: list[str], images: Locate | None, clip: str | None = None, frame: int | None = None) -> str:
+    """Return the first of the names that a picture has, else the first; ``clip`` and ``frame`` it may be taken from."""
+    if images is not None and len(names) > 1:
+        for name in names:
+            there = None if unsafe_name(name) else images(Frame(name, 0, 0, video=clip, frame=frame))
+            if there is not None and there.is_file():
+                return name
+    return names[0]

@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from xml.etree.ElementTree import Element
 
-from fosbury.errors import BadInput
+from fosbury.errors import BadInput, BadInputs
 from fosbury.formats.attributes import frame_fields
 from fosbury.formats.coco import read_content
 from fosbury.formats.coco.images import Locate
-from fosbury.formats.content import Content, Joint, claim_box
+from fosbury.formats.content import Content, Joint
 from fosbury.formats.cvat.document import (
+    PICTURES,
     SKELETON_HINT,
-    Meta,
     attributes_of,
     box_of,
     elements,
+    found_picture,
     is_cvat,
     joint_of,
+    joints_of,
+    number,
     points_of,
-    whole,
 )
+from fosbury.formats.cvat.meta import FRAME, Meta
+from fosbury.formats.cvat.people import POINTS, Box, Point, box_of_person, group_of, people_of
 from fosbury.formats.cvat.writing import write_images
 from fosbury.formats.registry import LabelFormat
 from fosbury.pose import Dataset
 from fosbury.skeleton import Skeleton
 
-POINTS = "points"
-"""Name of the category of people whose joints are single points."""
-
 
 @dataclass
-class _Seen:
-    """What the file holds that is of no use, to be said if it holds nothing else."""
+class _Found:
+    """What a file holds beside people: what is wrong, and what is of no use, to be said if it holds nothing else."""
 
+    problems: list[str] = field(default_factory=list)
     unnamed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     boxes: int = 0
 
@@ -51,6 +52,7 @@ def read_cvat_images(
     """Read CVAT's XML of images.
 
     Single points make one person by their ``group_id``, else by the smallest box that holds them, else all together.
+    Frames of a clip, which CVAT names without a suffix, keep the clip and their number in it.
 
     Parameters
     ----------
@@ -63,76 +65,90 @@ def read_cvat_images(
     BadInput, BadInputs
         If it is not such a file, names no joints, or has a problem that ``read_content`` finds.
     """
-    meta, content, seen = Meta(), Content(), _Seen()
-    for element in elements(path, ("image",), meta):
-        _add_image(element, content, meta, seen)
-    content.bones = meta.bones
+    meta, content, found = Meta(), Content(), _Found()
+    for tracks, element in elements(path, meta):
+        if element.tag == "image" and not tracks:
+            _add_image(element, content, meta, images, found)
+    if found.problems and on_problem == "raise":
+        raise BadInputs(
+            path, found.problems, "correct them in CVAT, or leave them out with 'fosbury import --drop-bad'"
+        )
     if not content.people:
-        raise BadInput(path, _without_joints(seen), SKELETON_HINT)
-    return read_content(content.lists(), path, skeleton, images, on_problem=on_problem)
+        raise BadInput(path, _without_joints(found), SKELETON_HINT)
+    content.bones = meta.bones
+    if POINTS in content.joints:
+        content.joints[POINTS] = meta.in_order(content.joints[POINTS])
+    dataset = read_content(content.lists(), path, skeleton, images, on_problem=on_problem)
+    dropped = tuple(f"left out for a problem: {problem}" for problem in found.problems)
+    return replace(dataset, notes=dropped + dataset.notes)
 
 
-def _without_joints(seen: _Seen) -> str:
-    if seen.unnamed:
-        label, count = max(seen.unnamed.items(), key=lambda item: item[1])
+def _without_joints(found: _Found) -> str:
+    if found.unnamed:
+        label, count = max(found.unnamed.items(), key=lambda item: item[1])
         return f"holds points of which no label is a joint's (up to {count} of '{label}' in one shape)"
-    return f"holds {seen.boxes} boxes and no joints" if seen.boxes else "holds no joints"
+    return f"holds {found.boxes} boxes and no joints" if found.boxes else "holds no joints"
 
 
-def _add_image(element: Element, content: Content, meta: Meta, seen: _Seen) -> None:
-    width, height = whole(element, "width"), whole(element, "height")
-    shapes = [each for each in element if each.tag not in ("tag", "attribute")]
+def _add_image(element: Element, content: Content, meta: Meta, images: Locate | None, found: _Found) -> None:
+    boxes: list[Box] = []
+    grouped: dict[str, Box] = {}
+    points: list[Point] = []
+    people: list[tuple[str, dict[str, Joint], str | None]] = []
     tags: list[str] = []
     attributes: dict[str, str] = {}
-    for tag in element.findall("tag"):
-        stated = attributes_of(tag)
+    for shape in element:
+        label, group, stated = shape.get("label") or "", group_of(shape), attributes_of(shape)
         attributes |= stated
-        if not frame_fields(stated):  # else it is there for its attributes, and its name says nothing
-            tags.append(tag.get("label") or "")
-    for shape in shapes:
-        attributes |= attributes_of(shape)
-    fields = frame_fields(attributes, tags)
-    number = content.add_image(element.get("name") or "", (width, height) if width and height else None, **fields)
-    boxes: list[Sequence[float]] = [box for shape in shapes if shape.tag == "box" and (box := box_of(shape))]
-    seen.boxes += len(boxes)
-    for label, joints in _people(shapes, boxes, meta, seen):
-        content.joints.setdefault(label, list(meta.joints.get(label, ())))
-        content.add_person(number, joints, claim_box(joints, boxes), label)
-
-
-def _people(
-    shapes: Sequence[Element], boxes: Sequence[Sequence[float]], meta: Meta, seen: _Seen
-) -> list[tuple[str, dict[str, Joint]]]:
-    """People of an image: the label of each, and its joints by name."""
-    people: list[tuple[str, dict[str, Joint]]] = []
-    single: dict[object, dict[str, Joint]] = defaultdict(dict)
-    for shape in shapes:
-        label = shape.get("label") or ""
-        if shape.tag == "skeleton":
-            joints = {point.get("label") or "": joint_of(point) for point in shape.findall("points")}
-            people.append((label, {name: joint for name, joint in joints.items() if name and joint is not None}))
+        if shape.tag == "tag" and not frame_fields(stated):  # else it is there for them, and its name says nothing
+            tags.append(label)
+        elif shape.tag == "box" and (box := box_of(shape)):
+            boxes.append(box)
+            grouped |= {group: box} if group else {}
+        elif shape.tag == "skeleton":
+            people.append((label, joints_of(shape), group))
         elif shape.tag == "points":
             joint = joint_of(shape)
             if joint is None or not label:
-                seen.unnamed[label] = max(seen.unnamed[label], len(points_of(shape)))
-                continue
-            people_of = single[shape.get("group_id") or _holder(joint, boxes)]
-            if label in people_of:  # the same joint again is another person's, or no joint
-                people_of = single[label, len(single)]
-            people_of[label] = joint
-    people += [(POINTS, joints) for joints in single.values()]
-    return [(label, joints) for label, joints in people if any(joint[2] for joint in joints.values())]
+                found.unnamed[label] = max(found.unnamed[label], len(points_of(shape)))
+            elif joint[2]:
+                points.append(Point(label, joint, group))
+    name, fields = _names(element, meta, images, found)
+    size = number(element, "width"), number(element, "height")
+    stated_size = (size[0], size[1]) if size[0] is not None and size[1] is not None else None
+    image = content.add_image(name, stated_size, **fields, **frame_fields(attributes, tags))
+    found.boxes += len(boxes)
+    single, twice = people_of(points, boxes)
+    if twice:
+        found.problems.append(
+            f"{name}: {', '.join(twice)} twice; a group for each person, or a box around each, says whose"
+        )
+    else:
+        people += [(POINTS, joints, None) for joints in single]
+    for label, joints, group in people:
+        if any(joint[2] for joint in joints.values()):
+            content.joints.setdefault(label, list(meta.joints.get(label, ())))
+            content.add_person(image, joints, box_of_person(joints, boxes, grouped, group), label)
 
 
-def _holder(joint: Joint, boxes: Sequence[Sequence[float]]) -> int:
-    """Index of the smallest box that holds a joint, -1 for none."""
-    x, y, _ = joint
-    holding = [
-        ((x2 - x1) * (y2 - y1), index)
-        for index, (x1, y1, x2, y2) in enumerate(boxes)
-        if x1 <= x <= x2 and y1 <= y <= y2
-    ]
-    return min(holding)[1] if holding else -1
+def _names(element: Element, meta: Meta, images: Locate | None, found: _Found) -> tuple[str, dict[str, Any]]:
+    """Name of an image's picture, and the clip and frame that it is of.
+
+    A project has its pictures below a folder for each subset, and names the subset of each image.
+    """
+    name = element.get("name") or ""
+    task, subset = meta.task(element.get("task_id")), element.get("subset")
+    frame = FRAME.fullmatch(name)
+    names = [f"{name}{suffix}" for suffix in PICTURES] if frame else [name]
+    if subset and name:
+        names = [f"{folder}{each}" for folder in (f"{subset}/", "") for each in names]
+    if frame is None or task is None or task.source is None:
+        return found_picture(names, images), {}
+    at = task.frame(int(frame[1]))
+    if at is None:
+        found.problems.append(f"{name}: is no frame that its task '{task.name}' can have of {task.source}")
+        return found_picture(names, images), {}
+    return found_picture(names, images, task.source, at), {"video": task.source, "frame": at}
 
 
 FORMAT = LabelFormat(

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import XMLGenerator
 
+import numpy as np
+
 from fosbury.files import draft
 from fosbury.pose import NOT_LABELLED, OCCLUDED, Dataset, Frame, Person
 from fosbury.skeleton import Skeleton
@@ -32,7 +34,7 @@ def write_images(dataset: Dataset, folder: Path) -> None:
     folder : Path
     """
     with draft(folder / ANNOTATIONS) as path, path.open("w", encoding="utf-8") as file:
-        xml = _Writer(file)
+        xml = XmlLines(file)
         xml.begin("annotations")
         xml.line("version", "1.1")
         _meta(xml, dataset)
@@ -104,8 +106,14 @@ def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
 
 
-class _Writer:
-    """XML by lines, indented."""
+class XmlLines:
+    """XML by lines, indented.
+
+    Parameters
+    ----------
+    file : text file
+        Open for writing.
+    """
 
     def __init__(self, file: object):
         self.out = XMLGenerator(file, "utf-8", short_empty_elements=True)  # type: ignore[arg-type]
@@ -113,18 +121,21 @@ class _Writer:
         self.out.startDocument()
 
     def begin(self, element: str, /, **attributes: object) -> None:
+        """Open an element on a line of its own."""
         self.out.ignorableWhitespace("  " * self.depth)
         self.out.startElement(element, {key: str(value) for key, value in attributes.items()})  # type: ignore[arg-type]
         self.out.ignorableWhitespace("\n")
         self.depth += 1
 
     def end(self, name: str) -> None:
+        """Close an element on a line of its own."""
         self.depth -= 1
         self.out.ignorableWhitespace("  " * self.depth)
         self.out.endElement(name)
         self.out.ignorableWhitespace("\n")
 
     def line(self, element: str, text: str, /, **attributes: object) -> None:
+        """Write an element that holds a text."""
         self.out.ignorableWhitespace("  " * self.depth)
         self.out.startElement(element, {key: str(value) for key, value in attributes.items()})  # type: ignore[arg-type]
         self.out.characters(text)
@@ -132,23 +143,37 @@ class _Writer:
         self.out.ignorableWhitespace("\n")
 
 
-def _meta(xml: _Writer, dataset: Dataset) -> None:
+def write_labels(xml: XmlLines, skeleton: Skeleton, of_athlete: tuple[str, ...] = ()) -> None:
+    """Write the labels of a task: the athlete with its joints, and the tag of a frame.
+
+    Parameters
+    ----------
+    xml : XmlLines
+    skeleton : Skeleton
+    of_athlete : tuple of str
+        Attributes of the athlete.
+    """
+    xml.begin("labels")
+    write_label(xml, ATHLETE, "skeleton", svg=skeleton_svg(skeleton), attributes=of_athlete)
+    write_label(xml, "frame", "tag", attributes=TAGS)
+    for joint in skeleton.joints:
+        write_label(xml, joint, "points", attributes=(DOUBTFUL,), parent=ATHLETE)
+    xml.end("labels")
+
+
+def _meta(xml: XmlLines, dataset: Dataset) -> None:
     for name in ("meta", "task"):
         xml.begin(name)
     xml.line("name", dataset.skeleton.name)
     xml.line("size", str(len(dataset)))
     xml.line("mode", "annotation")
-    xml.begin("labels")
-    _label(xml, ATHLETE, "skeleton", svg=skeleton_svg(dataset.skeleton))
-    _label(xml, "frame", "tag", attributes=TAGS)
-    for joint in dataset.skeleton.joints:
-        _label(xml, joint, "points", attributes=(DOUBTFUL,), parent=ATHLETE)
-    for name in ("labels", "task", "meta"):
+    write_labels(xml, dataset.skeleton)
+    for name in ("task", "meta"):
         xml.end(name)
 
 
-def _label(
-    xml: _Writer,
+def write_label(
+    xml: XmlLines,
     name: str,
     kind: str,
     *,
@@ -156,6 +181,21 @@ def _label(
     attributes: tuple[str, ...] = (),
     parent: str | None = None,
 ) -> None:
+    """Write a label of a task.
+
+    Parameters
+    ----------
+    xml : XmlLines
+    name : str
+    kind : str
+        CVAT's type.
+    svg : str, optional
+        Drawing of a skeleton.
+    attributes : tuple of str
+        Texts, but for `DOUBTFUL`.
+    parent : str, optional
+        Skeleton that the label is a joint of.
+    """
     xml.begin("label")
     xml.line("name", name)
     xml.line("type", kind)
@@ -175,7 +215,7 @@ def _label(
     xml.end("label")
 
 
-def _image(xml: _Writer, number: int, frame: Frame, skeleton: Skeleton) -> None:
+def _image(xml: XmlLines, number: int, frame: Frame, skeleton: Skeleton) -> None:
     xml.begin("image", id=number, name=frame.file_name, width=frame.width, height=frame.height)
     for group, person in enumerate(frame.people, 1):
         _person(xml, person, group, skeleton)
@@ -188,20 +228,42 @@ def _image(xml: _Writer, number: int, frame: Frame, skeleton: Skeleton) -> None:
     xml.end("image")
 
 
-def _person(xml: _Writer, person: Person, group: int, skeleton: Skeleton) -> None:
+def _person(xml: XmlLines, person: Person, group: int, skeleton: Skeleton) -> None:
     shared = {"source": "manual", "occluded": 0, "z_order": 0, "group_id": group}
-    x1, y1, x2, y2 = (f"{value:.2f}" for value in person.box)
     xml.begin("skeleton", label=ATHLETE, **shared)
-    for joint, (x, y), visibility, weight in zip(
-        skeleton.joints, person.keypoints, person.visibility, person.training_weights, strict=True
-    ):
-        outside = visibility == NOT_LABELLED
-        place = "0.00,0.00" if outside else f"{x:.2f},{y:.2f}"
-        state = {"outside": int(outside), "occluded": int(visibility == OCCLUDED), "keyframe": 1}
-        xml.begin("points", label=joint, source="manual", points=place, z_order=0, **state)
-        doubtful = not outside and person.weights is not None and weight < DOUBT
-        xml.line("attribute", "true" if doubtful else "false", name=DOUBTFUL)
-        xml.end("points")
+    write_joints(xml, person, skeleton)
     xml.end("skeleton")
-    xml.begin("box", label=ATHLETE, xtl=x1, ytl=y1, xbr=x2, ybr=y2, **shared)
+    xml.begin("box", label=ATHLETE, **corners(person), **shared)
     xml.end("box")
+
+
+def write_joints(xml: XmlLines, person: Person | None, skeleton: Skeleton, hidden: np.ndarray | None = None) -> None:
+    """Write the points of a skeleton, one for each joint.
+
+    Parameters
+    ----------
+    xml : XmlLines
+    person : Person or None
+        None: every joint is outside.
+    skeleton : Skeleton
+    hidden : ndarray, shape (K, 2), optional
+        Where joints without a label lie; the corner of the picture without it.
+    """
+    visibility = np.full(len(skeleton), NOT_LABELLED) if person is None else person.visibility
+    outside = visibility == NOT_LABELLED
+    places = np.zeros((len(skeleton), 2)) if hidden is None else hidden
+    doubtful = np.zeros(len(skeleton), dtype=bool)
+    if person is not None:
+        places = np.where(outside[:, None], places, person.keypoints)
+        doubtful = ~outside & (person.weights is not None) & (person.training_weights < DOUBT)
+    for index, joint in enumerate(skeleton.joints):
+        state = {"outside": int(outside[index]), "occluded": int(visibility[index] == OCCLUDED), "keyframe": 1}
+        place = f"{places[index, 0]:.2f},{places[index, 1]:.2f}"
+        xml.begin("points", label=joint, source="manual", points=place, z_order=0, **state)
+        xml.line("attribute", "true" if doubtful[index] else "false", name=DOUBTFUL)
+        xml.end("points")
+
+
+def corners(person: Person) -> dict[str, str]:
+    """Corners of a person's box, as attributes of an element."""
+    return {name: f"{value:.2f}" for name, value in zip(("xtl", "ytl", "xbr", "ybr"), person.box, strict=True)}
