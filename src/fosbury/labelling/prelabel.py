@@ -39,6 +39,10 @@ PRESENT = 0.25
 """Least score of a person where everybody is labelled: the default of Ultralytics."""
 
 
+Place = tuple[int, np.ndarray, Pose | None]
+"""A picture, where a person should be in it, and who was found there by one look."""
+
+
 @dataclass(frozen=True, eq=False)
 class Prelabels:
     """Pre-labels of pictures.
@@ -194,11 +198,9 @@ def ask(
         frames = [pictures[at].frame for at, _, _ in track]
         whole = _steady(found, frames, asker.skeleton, skeleton, steady=steady)
         swapped += whole.swapped
-        for (at, _, _), frame, pose, points, trust in zip(
-            track, frames, found, whole.keypoints, whole.trust, strict=True
-        ):
-            if np.isfinite(points).any():
-                people[at].append(person_of(points, trust, frame, skeleton))
+        for at, ((place, _, _), pose) in enumerate(zip(track, found, strict=True)):
+            if np.isfinite(whole.keypoints[at]).any():
+                people[place].append(person_of(whole.keypoints[at], whole.trust[at], frames[at], skeleton))
                 filled += pose is None
     frames = [replace(picture.frame, people=tuple(people[at])) for at, picture in enumerate(pictures)]
     empty = tuple(frame.file_name for frame in frames if not frame.people)
@@ -206,7 +208,7 @@ def ask(
 
 
 def _chosen(skeletons: Sequence[Skeleton], of_model: Skeleton, model: Path) -> Skeleton:
-    """The first skeleton of which the model has every joint, or the last, of which it has to have one."""
+    """Choose the first skeleton of which the model has every joint, or the last, of which it has to have one."""
     there = [skeleton.match(of_model.joints) >= 0 for skeleton in skeletons]
     if not there[-1].any():
         names = ", ".join(of_model.joints)
@@ -240,17 +242,13 @@ def _scenes(pictures: Sequence[Picture]) -> list[list[int]]:
     return [sorted(scene, key=lambda at: pictures[at].frame.timestamp_ms or 0.0) for scene in clips.values()]
 
 
-Place = tuple[int, np.ndarray, Pose | None]
-"""A picture, where a person should be in it, and who was found there by one look."""
-
-
 def _people_of(
     scene: Sequence[int], pictures: Sequence[Picture], firsts: Sequence[Sequence[Pose]], *, everyone: bool
 ) -> list[list[Place]]:
     """Follow people through the pictures of a scene: the one that it is about, or everybody."""
     seconds = np.array([(pictures[at].frame.timestamp_ms or 0.0) / 1000 for at in scene])
     left = {at: list(firsts[at]) for at in scene}
-    tracks = []
+    tracks: list[list[Place]] = []
     while any(left.values()) and (everyone or not tracks):
         boxes = [np.array([pose.box for pose in left[at]]).reshape(-1, 4) for at in scene]
         chosen = follow(boxes, [np.array([pose.score for pose in left[at]]) for at in scene])
@@ -264,7 +262,7 @@ def _people_of(
 
 
 def _looked(asker: Asker, seen: Seen, box: np.ndarray, first: Pose | None) -> Pose | None:
-    """The pose of a person: of the closer look where there is one."""
+    """Return the pose of a person: of the closer look where there is one."""
     if asker.refines or first is None:
         pose = asker.look(seen, box)
         seen.forget()

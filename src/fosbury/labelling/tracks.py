@@ -61,7 +61,7 @@ class Track:
 
 
 def runs(seconds: np.ndarray, near: float = NEAR) -> list[np.ndarray]:
-    """Indices of the frames of a clip that follow each other without a gap, run by run.
+    """Part the frames of a clip where a gap is, and return the indices of each run.
 
     Parameters
     ----------
