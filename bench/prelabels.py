@@ -31,7 +31,7 @@ from fosbury.formats.coco import read_coco
 from fosbury.formats.sets import read_set
 from fosbury.labelling.asking import Asked
 from fosbury.labelling.pictures import Picture
-from fosbury.labelling.prelabel import DOUBTFUL, Prelabels, ask
+from fosbury.labelling.prelabel import DOUBT, Prelabels, ask
 from fosbury.labelling.tracks import Track, repair_sides, smooth
 from fosbury.metrics.evaluation import Evaluation, evaluate
 from fosbury.metrics.stature import pixel_stature
@@ -185,7 +185,7 @@ def row(rows: Evaluation, base: Evaluation, made: Prelabels, *, costs: Mapping[s
     count, units = np.ones(len(off)), rows.cluster
     frames = np.zeros(len(off))
     frames[np.unique(rows.frame, return_index=True)[1]] = 1.0
-    marked = rows.confidence < DOUBTFUL
+    marked = rows.confidence < DOUBT
     figures = rows.group_metrics().values
     return {
         "within": ratio(~off, count, units, 3),

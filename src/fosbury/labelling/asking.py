@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from fosbury.errors import BadInput
+from fosbury.inference.blazepose import ALIGNMENT
 from fosbury.inference.boxes import LABELS, SEARCH, TRACK, search
 from fosbury.inference.predict import Predictor
 from fosbury.inference.refine import Refiner
@@ -185,8 +186,29 @@ class Asker:
         self.finder = Predictor(self.first, boxes)
 
     def people(self, picture: Seen, frame: Frame) -> list[Pose]:
-        """Everybody whom one look finds in a picture."""
-        return self._once(f"people {picture.key}", lambda: self.finder.predict([picture.pixels()], [frame])[0])
+        """Everybody whom one look finds in a picture, or another at the picture from farther off."""
+        return self._once(f"people {picture.key}", lambda: self._find(picture.pixels(), frame))
+
+    def _find(self, pixels: np.ndarray, frame: Frame) -> list[Pose]:
+        found = self._find_once(pixels, frame)
+        if found:
+            return found
+        edge = np.array([pixels.shape[1] // 2, pixels.shape[0] // 2])  # a body that fills the picture is too large
+        wide = np.pad(pixels, ((edge[1], edge[1]), (edge[0], edge[0]), (0, 0)))
+        return [
+            replace(pose, keypoints=pose.keypoints - edge, box=pose.box - np.tile(edge, 2))
+            for pose in self._find_once(wide, frame)
+        ]
+
+    def _find_once(self, pixels: np.ndarray, frame: Frame) -> list[Pose]:
+        detector = self.finder.provider and self.finder.provider.finder
+        if not (self.refines and detector and detector.skeleton is ALIGNMENT):
+            return self.finder.predict([pixels], [frame])[0]
+        # The circle around the person, not the box of one look's joints, which is wrong where the look is.
+        nothing = np.full((len(self.skeleton), 2), np.nan)
+        return [
+            Pose(nothing, np.zeros(len(nothing)), place.box, place.score) for place in detector.predict([pixels])[0]
+        ]
 
     def search(self, picture: Seen) -> list[Pose]:
         """Whom a search finds that goes through all of a picture, where it is sure; only for models that need boxes."""

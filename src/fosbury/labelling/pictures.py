@@ -10,6 +10,7 @@ from fosbury.errors import BadInput, BadInputs
 from fosbury.formats.coco import read_coco
 from fosbury.formats.grouping import Still, group_stills
 from fosbury.formats.sets import ANNOTATIONS, IMAGES, VIDEOS
+from fosbury.labelling.select import SHEET, TABLE
 from fosbury.media import video
 from fosbury.media.extract import MANIFEST
 from fosbury.media.image import SUFFIXES, image_size
@@ -79,7 +80,9 @@ def _of_folder(folder: Path) -> Iterator[Picture]:
     paths = [
         path
         for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not (path.name == SHEET and (path.parent / TABLE).is_file())
     ]
     if not paths:
         clips = any(path.suffix.lower() in video.SUFFIXES for path in folder.rglob("*"))

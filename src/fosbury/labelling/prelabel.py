@@ -1,7 +1,7 @@
 """Pre-labels: what a model says of pictures, made steady over clips, for a labelling tool to begin with.
 
-Every joint of everybody is there and visible, so that a person can take hold of it; the doubtful ones have a weight
-below `DOUBTFUL`, and formats mark them.
+Every joint of everybody is there and visible, so that a person can take hold of it. The doubtful ones have a weight
+below `DOUBT`, by the rules of ``teaching.Rules`` an expected error of more than 180 mm, and formats mark them.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy as np
 from fosbury.dataset.relabel import trust_of
 from fosbury.errors import BadInput
 from fosbury.files import DRAFT, put_folder, work_folder
-from fosbury.formats.registry import FORMATS, label_format
+from fosbury.formats.cvat.writing import DOUBT, write_cvat_labels
+from fosbury.formats.registry import label_format
 from fosbury.inference.boxes import MARGIN
 from fosbury.inference.joints import poses_in
 from fosbury.labelling.asking import FOUND, Answers, Asked, Asker, Seen
 from fosbury.labelling.pictures import Picture, gather
-from fosbury.labelling.skeleton_files import SKELETON_FILES
 from fosbury.labelling.tracks import Track, between, follow, repair_sides, smooth
 from fosbury.metrics.match import box_iou
 from fosbury.pose import VISIBLE, Dataset, Frame, Person, Pose, body_area
@@ -31,8 +31,8 @@ from fosbury.teaching import Rules
 
 TOOLS = {"cvat": "cvat_images", "label_studio": "label_studio", "coco": "coco"}
 """Name of each tool, as ``--for`` takes it, and of the format that is written for it."""
-DOUBTFUL = 0.5
-"""Weight below which a joint is marked: an expected error of 180 mm by the rules of ``teaching.Rules``."""
+CVAT_LABELS = "skeleton.json"
+"""The labels of a project, to paste into CVAT."""
 LOST = 0.5
 """Seconds from the nearest frame in which a person was found up to which she is looked for where she should be."""
 PRESENT = 0.25
@@ -71,7 +71,7 @@ class Prelabels:
     @property
     def doubtful(self) -> int:
         """Joints that are marked."""
-        return sum(int((person.training_weights < DOUBTFUL).sum()) for person in self.people)
+        return sum(int((person.training_weights < DOUBT).sum()) for person in self.people)
 
     @property
     def notes(self) -> list[str]:
@@ -129,7 +129,7 @@ def prelabel(
     output = Path(output)
     if output.exists():
         raise BadInput(output, "exists already", "choose another --output, or remove it first")
-    tools = [tool for tool, name in TOOLS.items() if name in FORMATS] if tools is None else tools
+    tools = tuple(TOOLS) if tools is None else tools
     unknown = [tool for tool in tools if tool not in TOOLS]
     if unknown:
         raise BadInput("--for", f"is '{unknown[0]}'", f"choose from {', '.join(TOOLS)}")
@@ -144,8 +144,8 @@ def prelabel(
             folder.mkdir(parents=True)
             assert format.write is not None
             format.write(made.dataset, folder)
-            if tool in SKELETON_FILES:
-                SKELETON_FILES[tool](made.dataset.skeleton, folder)
+            if tool == "cvat":
+                write_cvat_labels(made.dataset.skeleton, folder / CVAT_LABELS)
         for picture in progress(found if pictures else [], "copying", "picture"):
             copy = whole / "images" / picture.frame.file_name
             copy.parent.mkdir(parents=True, exist_ok=True)
