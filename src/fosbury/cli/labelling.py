@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fosbury.cli.evaluate import Refine
 from fosbury.cli.options import JsonPath, check_output
 from fosbury.errors import BadInput
 
@@ -89,3 +90,85 @@ def select(
         found = f"clearance at frame {jump.clearance}" if jump.strength else "no jump found"
         typer.echo(f"{name}: {found}; {sum(frames.values())} frames ({counts})")
     typer.echo(f"{output}: {len(chosen)} frames of {len(jumps)} clips; look at {output / SHEET}")
+
+
+@app.command()
+def prelabel(
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER...", help="Frames of clips, stills, or sets with boxes.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A new folder; gets one for each tool.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Any model file; BlazePose full, fetched once, if not given.")
+    ] = None,
+    boxes: Annotated[
+        str | None,
+        typer.Option(
+            help="Who finds people for a model that needs boxes: a model file, or search; BlazePose's detector, "
+            "fetched once, if not given."
+        ),
+    ] = None,
+    refine: Annotated[Refine, typer.Option(help="How each person is looked at again.")] = Refine.vote,
+    also: Annotated[
+        list[Path] | None, typer.Option(help="Another model file whose views vote, too; may be given again.")
+    ] = None,
+    skeleton: Annotated[
+        str | None,
+        typer.Option(help="Joints to label, a name of conf/skeleton; body21, or coco17 for a model without feet."),
+    ] = None,
+    tools: Annotated[
+        list[str] | None,
+        typer.Option("--for", help="cvat, label_studio or coco; may be given again; all without it."),
+    ] = None,
+    everyone: Annotated[
+        bool, typer.Option("--everyone", help="Label everybody, not only the athlete (in a still the largest).")
+    ] = False,
+    steady: Annotated[
+        bool, typer.Option(help="Repair swapped sides and smooth paths over neighbouring frames of a clip.")
+    ] = True,
+    pictures: Annotated[bool, typer.Option("--pictures", help="Copy the pictures into the folder, too.")] = False,
+) -> None:
+    """Write pre-labels of pictures for CVAT, Label Studio and COCO, doubtful joints marked.
+
+    A run that was killed goes on where it was when the same command is given again.
+
+    Example: `fosbury prelabel frames/jump1 --output prelabels/jump1`
+    """
+    from fosbury.config import find_root, model_option, named_skeleton
+    from fosbury.inference.registry import load_model
+    from fosbury.inference.weights import obtain_weights
+    from fosbury.labelling.asking import Asked
+    from fosbury.labelling.prelabel import prelabel as write
+    from fosbury.refinement import Refinement
+
+    def fetched(name: str) -> Path:
+        root = find_root()
+        option = model_option(name, root)
+        obtain_weights(root / option.weights, option.sha256, option.name, option.url)
+        return root / option.weights
+
+    chosen = model or fetched("blazepose_full")
+    coco17 = named_skeleton("coco17")
+    if boxes is None and load_model(chosen, coco17).needs_boxes:
+        boxes = str(fetched("blazepose_detector"))
+    done = write(
+        inputs,
+        output,
+        Asked(
+            model=chosen,
+            boxes=boxes,
+            refinement=Refinement(how=refine.value, also=tuple(map(str, also or ()))),
+        ),
+        skeletons=[named_skeleton(skeleton)] if skeleton else [named_skeleton("body21"), coco17],
+        tools=tools or None,
+        everyone=everyone,
+        steady=steady,
+        pictures=pictures,
+    )
+    names = done.dataset.skeleton
+    typer.echo(
+        f"{output}: {len(done.dataset)} pictures, {len(done.people)} people, {len(done.people) * len(names)} joints of "
+        f"{names.name}, {done.doubtful} marked as doubtful"
+    )
+    for note in done.notes:
+        typer.echo(f"note: {note}")

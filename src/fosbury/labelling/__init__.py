@@ -1,0 +1,1 @@
+"""From clips to labels and back: frames worth labelling, pre-labels for labelling tools, what labelling costs."""

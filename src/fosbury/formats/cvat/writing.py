@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import XMLGenerator
@@ -11,6 +10,7 @@ from xml.sax.saxutils import XMLGenerator
 import numpy as np
 
 from fosbury.files import draft
+from fosbury.formats.cvat.drawing import skeleton_svg
 from fosbury.pose import NOT_LABELLED, OCCLUDED, Dataset, Frame, Person
 from fosbury.skeleton import Skeleton
 
@@ -59,10 +59,7 @@ def cvat_labels(skeleton: Skeleton) -> list[dict[str, Any]]:
         "values": ["false"],
         "default_value": "false",
     }
-    joints = [
-        {"name": joint, "type": "points", "attributes": [doubtful], "id": number}
-        for number, joint in enumerate(skeleton.joints, 1)
-    ]
+    joints = [{"name": joint, "type": "points", "attributes": [doubtful]} for joint in skeleton.joints]
     texts = [
         {"name": name, "input_type": "text", "mutable": True, "values": [""], "default_value": ""} for name in TAGS
     ]
@@ -80,30 +77,6 @@ def write_cvat_labels(skeleton: Skeleton, path: Path) -> None:
     """Write `cvat_labels` as JSON."""
     with draft(path) as unfinished:
         unfinished.write_text(json.dumps(cvat_labels(skeleton), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def skeleton_svg(skeleton: Skeleton) -> str:
-    """Drawing of a skeleton as CVAT keeps it: joints on a circle, bones between them, in a square of 100."""
-    count = len(skeleton)
-    places = [
-        (50 + 40 * math.sin(2 * math.pi * n / count), 50 - 40 * math.cos(2 * math.pi * n / count)) for n in range(count)
-    ]
-    lines = [
-        f'<line x1="{places[a][0]:.2f}" y1="{places[a][1]:.2f}" x2="{places[b][0]:.2f}" y2="{places[b][1]:.2f}" '
-        f'stroke="black" data-type="edge" data-node-from="{a + 1}" stroke-width="0.5" data-node-to="{b + 1}"></line>'
-        for a, b in skeleton.bones
-    ]
-    circles = [
-        f'<circle r="1.5" stroke="black" fill="#b3b3b3" cx="{x:.2f}" cy="{y:.2f}" stroke-width="0.1" '
-        f'data-type="element node" data-element-id="{n}" data-node-id="{n}" data-label-id="{n}" '
-        f'data-label-name="{_escaped(joint)}"></circle>'
-        for n, (joint, (x, y)) in enumerate(zip(skeleton.joints, places, strict=True), 1)
-    ]
-    return "".join([*lines, *circles])
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
 
 
 class XmlLines:

@@ -1,0 +1,244 @@
+"""Who is in a picture and where their joints are, by any model; what was answered once is not asked again.
+
+Answers are kept in a file, a line to each, that outlives a kill: its last line may be cut off, and is then left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fosbury.errors import BadInput
+from fosbury.inference.blazepose import ALIGNMENT
+from fosbury.inference.boxes import LABELS, SEARCH, TRACK, search
+from fosbury.inference.predict import Predictor
+from fosbury.inference.refine import Refiner
+from fosbury.inference.registry import load_model
+from fosbury.media.files import sha256_of
+from fosbury.media.image import read_image
+from fosbury.metrics.calibration import temperature_scaled
+from fosbury.pose import Frame, Pose
+from fosbury.refinement import Refinement
+from fosbury.skeleton import Skeleton
+
+VERSION = 1
+"""Raised when the same model would answer otherwise."""
+DECIMALS = 3
+FOUND = 0.5
+"""Least score of a person whom only a search, or the frames before and after, say to be there: MediaPipe's
+``min_detection_confidence``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Which model is asked, and how.
+
+    Attributes
+    ----------
+    model : Path
+    boxes : str or None
+        For a model that needs boxes: ``search``, or the file of a model that finds people.
+    refinement : Refinement
+    """
+
+    model: Path
+    boxes: str | None
+    refinement: Refinement
+
+    def digest(self) -> str:
+        """Digest of all that decides an answer beside the picture."""
+        files = [self.model, *(Path(each) for each in self.refinement.also)]
+        files += [Path(self.boxes)] if self.boxes and self.boxes != SEARCH else []
+        sums = [sha256_of(path) if path.is_file() else str(path) for path in files]
+        parts = [VERSION, sums, self.boxes == SEARCH, self.refinement.model_dump(mode="json")]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+class Answers:
+    """A file of answers, each under a key; those of other settings are thrown away.
+
+    Parameters
+    ----------
+    path : Path
+    settings : str
+        Of the answers that count.
+    """
+
+    def __init__(self, path: Path, settings: str):
+        self.path = path
+        self.known: dict[str, list[Pose]] = {}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole = 0
+        for line in path.read_bytes().splitlines(keepends=True) if path.is_file() else ():
+            record = _record(line)
+            if record is None or (whole == 0 and record != {"settings": settings}):
+                break
+            if whole:
+                self.known[record["key"]] = [_pose(each) for each in record["poses"]]
+            whole += len(line)
+        self.file = path.open("r+b" if whole else "wb")
+        self.file.seek(whole)
+        self.file.truncate()
+        if not whole:
+            self._write({"settings": settings})
+
+    def _write(self, record: dict[str, Any]) -> None:
+        self.file.write((json.dumps(record) + "\n").encode())
+        self.file.flush()
+
+    def get(self, key: str) -> list[Pose] | None:
+        """Return what was answered; None where nothing was yet."""
+        return self.known.get(key)
+
+    def put(self, key: str, poses: Sequence[Pose]) -> list[Pose]:
+        """Keep an answer, and return it as it will be read back."""
+        plain = [_plain(pose) for pose in poses]
+        self._write({"key": key, "poses": plain})
+        self.known[key] = [_pose(each) for each in plain]
+        return self.known[key]
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    """Read a line; None if it was cut off."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _plain(pose: Pose) -> dict[str, Any]:
+    parts = {name: getattr(pose, name) for name in ("keypoints", "confidence", "box", "doubt")}
+    rounded = {name: None if value is None else np.round(value, DECIMALS).tolist() for name, value in parts.items()}
+    return rounded | {"score": round(pose.score, DECIMALS)}
+
+
+def _pose(record: dict[str, Any]) -> Pose:
+    doubt = None if record["doubt"] is None else np.array(record["doubt"], dtype=float)
+    keypoints, confidence, box = (np.array(record[name], dtype=float) for name in ("keypoints", "confidence", "box"))
+    return Pose(keypoints, confidence, box, record["score"], doubt)
+
+
+class Seen:
+    """A picture that is read when a model has to look at it.
+
+    Attributes
+    ----------
+    key : str
+        Of its content.
+    """
+
+    def __init__(self, path: Path):
+        self.path, self.key = path, sha256_of(path)[:32]
+        self.read: np.ndarray | None = None
+
+    def pixels(self) -> np.ndarray:
+        """RGB, uint8, shape (H, W, 3)."""
+        if self.read is None:
+            self.read = read_image(self.path)
+        return self.read
+
+    def forget(self) -> None:
+        """Leave the memory."""
+        self.read = None
+
+
+class Asker:
+    """Asks a model about pictures, once.
+
+    Parameters
+    ----------
+    asked : Asked
+    skeleton : Skeleton
+        Of a model file that does not name its joints.
+    answers : Answers
+
+    Raises
+    ------
+    BadInput
+        If a model cannot be read, or does not suit.
+    """
+
+    def __init__(self, asked: Asked, skeleton: Skeleton, answers: Answers):
+        self.model = load_model(asked.model, skeleton, refinement=asked.refinement)
+        self.first = self.model.model if isinstance(self.model, Refiner) else self.model
+        self.refines = self.model is not self.first
+        """Whether people who are found are looked at again."""
+        self.skeleton, self.answers = self.model.skeleton, answers
+        boxes = asked.boxes
+        if boxes in (LABELS, TRACK):
+            raise BadInput("--boxes", f"is '{boxes}'", "name the file of a model that finds people, or search")
+        if self.first.needs_boxes and boxes is None:
+            hint = "give one with --boxes: the file of a detector, or of YOLO"
+            raise BadInput(asked.model, "needs a model that finds people", hint)
+        self.finder = Predictor(self.first, boxes)
+
+    def people(self, picture: Seen, frame: Frame) -> list[Pose]:
+        """Everybody whom one look finds in a picture, or another at the picture from farther off."""
+        return self._once(f"people {picture.key}", lambda: self._find(picture.pixels(), frame))
+
+    def _find(self, pixels: np.ndarray, frame: Frame) -> list[Pose]:
+        found = self._find_once(pixels, frame)
+        if found:
+            return found
+        edge = np.array([pixels.shape[1] // 2, pixels.shape[0] // 2])  # a body that fills the picture is too large
+        wide = np.pad(pixels, ((edge[1], edge[1]), (edge[0], edge[0]), (0, 0)))
+        return [
+            replace(pose, keypoints=pose.keypoints - edge, box=pose.box - np.tile(edge, 2))
+            for pose in self._find_once(wide, frame)
+        ]
+
+    def _find_once(self, pixels: np.ndarray, frame: Frame) -> list[Pose]:
+        detector = self.finder.provider and self.finder.provider.finder
+        if not (self.refines and detector and detector.skeleton is ALIGNMENT):
+            return self.finder.predict([pixels], [frame])[0]
+        # The circle around the person, not the box of one look's joints, which is wrong where the look is.
+        nothing = np.full((len(self.skeleton), 2), np.nan)
+        return [
+            Pose(nothing, np.zeros(len(nothing)), place.box, place.score) for place in detector.predict([pixels])[0]
+        ]
+
+    def search(self, picture: Seen) -> list[Pose]:
+        """Whom a search finds that goes through all of a picture, where it is sure; only for models that need boxes."""
+        if not self.first.needs_boxes:
+            return []
+        found = self._once(f"search {picture.key}", lambda: [search(self.first, picture.pixels())])
+        return [pose for pose in found if pose.score >= FOUND]
+
+    def look(self, picture: Seen, box: np.ndarray) -> Pose | None:
+        """Look at the person in a box as closely as the refinement says.
+
+        None where nobody is seen, or the model takes no box.
+
+        Parameters
+        ----------
+        picture : Seen
+        box : ndarray, shape (4,)
+        """
+        if not (self.refines or self.first.needs_boxes):
+            return None
+        name = f"look {picture.key} {' '.join(f'{edge:.{DECIMALS}f}' for edge in box)}"
+        found = self._once(name, lambda: self._looked(picture.pixels(), box))
+        return found[0] if found else None
+
+    def _looked(self, pixels: np.ndarray, box: np.ndarray) -> list[Pose]:
+        found, temperature = self.model.predict([pixels], [box[None]])[0][:1], self.model.temperature
+        if temperature is None:
+            return found
+        return [replace(pose, confidence=temperature_scaled(pose.confidence, temperature)) for pose in found]
+
+    def _once(self, key: str, ask: Callable[[], list[Pose]]) -> list[Pose]:
+        known = self.answers.get(key)
+        return self.answers.put(key, ask()) if known is None else known
