@@ -74,6 +74,13 @@ def select(
     output: Annotated[Path, typer.Option("--output", "-o", help="Gets a folder of frames for each clip.")],
     budget: Annotated[int, typer.Option(min=1, help="Frames to label, of all clips together.")] = 400,
     quality: Annotated[int, typer.Option(min=1, max=100, help="JPEG quality.")] = 95,
+    model: Annotated[
+        Path | None, typer.Option(help="A model that has learnt already: choose what it is in doubt of, a later round.")
+    ] = None,
+    already: Annotated[
+        list[Path] | None,
+        typer.Option(help="With --model: a folder of frames that are labelled, not to be chosen; may be given again."),
+    ] = None,
 ) -> None:
     """Choose the frames of clips that are worth labelling: the jump is found by what moves, without a model.
 
@@ -83,7 +90,18 @@ def select(
 
     from fosbury.labelling.select import SHEET, find_clips, select_frames
 
-    chosen, jumps = select_frames(find_clips(clips), output, budget, quality=quality)
+    found_clips, pick = find_clips(clips), None
+    if model is None and already:
+        raise BadInput(
+            "--already", "is for later rounds", "give the model that has learnt from these frames by --model"
+        )
+    if model is not None:
+        from fosbury.inference.registry import load_model
+        from fosbury.labelling.later import Later, digest_of
+
+        opened = load_model(model)
+        pick = Later(found_clips, opened, digest_of(model), output, budget, already or ())
+    chosen, jumps = select_frames(found_clips, output, budget, quality=quality, pick=pick)
     for name, jump in jumps.items():
         frames = Counter(each.phase or "outside" for each in chosen if each.clip == name)
         counts = ", ".join(f"{phase} {count}" for phase, count in sorted(frames.items()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,9 @@ TIME_WEIGHT = 20.0
 CACHE = ".motion"
 TABLE, SHEET = "selection.csv", "selection.jpg"
 CELL, COLUMNS = 200, 6
+
+
+Picker = Callable[[Mapping[str, Motion], Mapping[str, Jump]], dict[str, list[int]]]
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def find_clips(paths: Sequence[str | Path]) -> list[Path]:
 
 
 def select_frames(
-    clips: Sequence[Path], output: str | Path, budget: int, *, quality: int = 95
+    clips: Sequence[Path], output: str | Path, budget: int, *, quality: int = 95, pick: Picker | None = None
 ) -> tuple[list[Chosen], dict[str, Jump]]:
     """Choose frames of clips, extract them, and say why in ``selection.csv`` and ``selection.jpg``.
 
@@ -85,6 +88,8 @@ def select_frames(
         Frames of all clips together.
     quality : int
         JPEG quality.
+    pick : callable, optional
+        Chooses frames of each clip, by its name, from motions and jumps; `choose` if not given.
 
     Returns
     -------
@@ -111,10 +116,16 @@ def select_frames(
         raise BadInputs(output, problems, "remove or convert these clips; what was measured of the others is kept")
     jumps = {name: find_jump(motion) for name, motion in motions.items()}
     quotas = share_out({name: len(motion) for name, motion in motions.items()}, budget)
+    if pick is None:
+        picked = {name: choose(motion, jumps[name], quotas[name]) for name, motion in motions.items()}
+    else:
+        picked = pick(motions, jumps)
     chosen: list[Chosen] = []
     for clip in progress(clips, "extracting", "clip"):
         name = clip.name
-        ranked = choose(motions[name], jumps[name], quotas[name])
+        ranked = picked[name]
+        if not ranked:
+            continue
         times, phases = motions[name].times, jumps[name].phases
         ranks = {frame: rank for rank, frame in enumerate(ranked, 1)}
         chosen += [Chosen(name, at, float(times[at]), phases[at], ranks[at]) for at in sorted(ranked)]
@@ -187,7 +198,7 @@ def choose(motion: Motion, jump: Jump, count: int) -> list[int]:
         Indices of ``min(count, N)`` frames in the order of choice; the clearance, or its sharpest neighbour, first.
     """
     phases = np.array(jump.phases)
-    sharp = ~_blurred(motion.sharpness)
+    sharp = ~blurred(motion.sharpness)
     chosen: list[int] = []
     wanted = {name: round(share * count) for name, share in SHARES.items()}
     wanted["flight"] = max(1, count - wanted["approach"] - wanted["landing"])
@@ -199,7 +210,7 @@ def choose(motion: Motion, jump: Jump, count: int) -> list[int]:
     return chosen
 
 
-def _blurred(sharpness: np.ndarray) -> np.ndarray:
+def blurred(sharpness: np.ndarray) -> np.ndarray:
     """Frames that are less sharp than `BLURRED` of their neighbours' median."""
     padded = np.pad(sharpness, NEIGHBOURS, mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * NEIGHBOURS + 1)
