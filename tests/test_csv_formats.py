@@ -19,7 +19,7 @@ from fosbury.formats.importing import import_labels
 from fosbury.formats.jump_broadcast import JOINTS
 from fosbury.formats.recognise import recognise
 
-ONE = "scorer,{0}anna,anna,anna,anna\nbodyparts,{0}hip,hip,knee,knee\ncoords,{0}x,y,x,y\n"
+ONE = "scorer,{0}a,a,a,a,a,a\nbodyparts,{0}hip,hip,knee,knee,toe,toe\ncoords,{0}x,y,x,y,x,y\n"
 MANY = (
     "scorer,,,anna,anna,anna,anna,anna,anna,anna,anna\nindividuals,,,a,a,a,a,b,b,b,b\n"
     "bodyparts,,,hip,hip,knee,knee,hip,hip,knee,knee\ncoords,,,x,y,x,y,x,y,x,y\n"
@@ -45,14 +45,14 @@ def table(path: Path, text: str, *pictures: str) -> Path:
     [("", "labeled-data/jump 1/a.png"), (",,", "labeled-data,jump 1,a.png"), ("", "labeled-data\\jump 1\\a.png")],
 )
 def test_deeplabcut_of_one_animal(tmp_path, commas, index):
-    text = ONE.format(commas) + f"{index},10.5,20,30,40.25\n" + index.replace("a.png", "b.png") + ",1,2,,\n"
+    text = ONE.format(commas) + f"{index},10.5,20,30,40.25,,\n" + index.replace("a.png", "b.png") + ",1,2,,,8,9\n"
     path = table(tmp_path / "labeled-data/jump 1/CollectedData_anna.csv", text, "a.png", "b.png")
     dataset = read_deeplabcut(path, None, lambda frame: path.parent / frame.file_name)
-    assert dataset.skeleton.joints == ("hip", "knee")
+    assert dataset.skeleton.joints == ("hip", "knee", "toe")
     first = dataset.frames[0]
     assert (first.file_name, first.group, first.width, first.height) == ("a.png", "jump 1", 64, 48)
-    assert dataset.frames[0].people[0].keypoints.tolist() == [[10.5, 20], [30, 40.25]]
-    assert [f.people[0].visibility.tolist() for f in dataset.frames] == [[2, 2], [2, 0]]
+    assert dataset.frames[0].people[0].keypoints[:2].tolist() == [[10.5, 20], [30, 40.25]]
+    assert [f.people[0].visibility.tolist() for f in dataset.frames] == [[2, 2, 0], [2, 0, 2]]
 
 
 def test_a_project_of_deeplabcut_is_imported(tmp_path):

@@ -23,22 +23,18 @@ from fosbury.pose import VISIBLE, Dataset, Frame
 from fosbury.skeleton import Skeleton
 
 KEYPOINTS, FRAMES = "keypoints", "annotated_frames"
-PARTS = {
-    "sho": "shoulder",
-    "elb": "elbow",
-    "wri": "wrist",
-    "han": "hand",
-    "hip": "hip",
-    "kne": "knee",
-    "ank": "ankle",
-    "hee": "heel",
-    "toe": "foot",
-}
-"""Joints of a side by the last three letters of a column; the tip of a foot is called as in conf/skeleton."""
+ARM = {"sho": "shoulder", "elb": "elbow", "wri": "wrist", "han": "hand"}
+LEG = {"hip": "hip", "kne": "knee", "ank": "ankle", "hee": "heel", "toe": "foot"}
+"""Joints by the last three letters of a column; the tip of a foot is called as in conf/skeleton."""
 JOINTS = {
     "head": "head",
     "neck": "neck",
-    **{f"{side[0]}{short}": f"{side}_{name}" for side in ("right", "left") for short, name in PARTS.items()},
+    **{
+        f"{side[0]}{short}": f"{side}_{name}"
+        for limb in (ARM, LEG)
+        for side in ("right", "left")
+        for short, name in limb.items()
+    },
 }
 _HINT = "name a file of the folder 'keypoints' of the set"
 
