@@ -115,7 +115,7 @@ def studio(monkeypatch):
 
 def prelabels(folder: Path) -> Dataset:
     frames = []
-    for at, name in enumerate(("club/a 1.png", "club/ü.png", "0a1b2c3d-c.png")):
+    for at, name in enumerate(("club/a+1 %41.png", "club/ü.png", "0a1b2c3d-c.png")):
         spots = np.array([[20.25, 30.5], [40.0, 31.0], [22.125, 70.75 + at]])
         person = Person(spots, np.array([2, 1, 2], np.uint8), np.array([10.0, 12.0, 60.0, 90.0]), 3900.0)
         other = Person(spots + 60, np.array([2, 2, 0], np.uint8), np.array([75.0, 80.0, 110.0, 99.0]), 665.0)
@@ -188,7 +188,7 @@ def test_a_push_that_was_stopped_goes_on_and_sends_nothing_twice(studio, tmp_pat
     assert len(studio.state["projects"]) == 1
     assert sorted(task["data"]["file_name"] for task in studio.state["tasks"]) == [
         "0a1b2c3d-c.png",
-        "club/a 1.png",
+        "club/a+1 %41.png",
         "club/ü.png",
     ]
 

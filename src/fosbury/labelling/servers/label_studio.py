@@ -21,7 +21,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from fosbury.documents import parse_json
 from fosbury.errors import BadInput, WorkFailed
 from fosbury.files import write_json, write_text
-from fosbury.formats.label_studio import TASKS, picture_names
+from fosbury.formats.label_studio import TASKS, local_address, picture_names
 from fosbury.formats.label_studio_config import CONFIG
 from fosbury.media.files import check_file, unsafe_name
 from fosbury.progress import progress
@@ -275,4 +275,5 @@ def _labelled(tasks: Any, output: Path) -> Sequence[dict[str, Any]]:
 
 def _renamed(task: dict[str, Any]) -> dict[str, Any]:
     data = task["data"]
-    return {**task, "data": {**data, "image": data[NAME]}} if isinstance(data.get(NAME), str) else task
+    name = data.get(NAME)
+    return {**task, "data": {**data, "image": local_address(name)}} if isinstance(name, str) else task
