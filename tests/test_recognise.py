@@ -37,6 +37,7 @@ FILES = {
     "CollectedData_anna.h5": ("deeplabcut", "\x89HDF"),
     "machine.csv": ("deeplabcut", "scorer,anna,anna\nbodyparts,nose,nose\ncoords,x,y\n"),
     "many.csv": ("deeplabcut", "scorer,,,anna\nindividuals,,,one\nbodyparts,,,nose\ncoords,,,x\n"),
+    "train.csv": ("jump_broadcast", "#1\nevent;frame_num;athlete;slowmotion;head_x;rsho_x\n"),
     "a.txt": ("yolo_text", "0 0.133333 0.3 0.266667 0.2 0.1 0.2 2 0.3 0.4 2\n"),
 }
 UNKNOWN = {

@@ -190,3 +190,47 @@ def prelabel(
     )
     for note in done.notes:
         typer.echo(f"note: {note}")
+
+
+Url = Annotated[str, typer.Option("--server", help="Address of a Label Studio.")]
+
+
+@app.command()
+def push(
+    folder: Annotated[Path, typer.Argument(help="With tasks.json and labelling_config.xml.")],
+    server: Url,
+    title: Annotated[str | None, typer.Option(help="Of a new project; the folder's name if not given.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the pictures; images in the folder if not given.")
+    ] = None,
+) -> None:
+    """Put pictures and pre-labels into a project of a Label Studio; the token is LABEL_STUDIO_API_KEY.
+
+    A push that was stopped goes on where it was when the same command is given again.
+
+    Example: `fosbury push prelabels/jump1/label_studio --server http://127.0.0.1:8080 --images frames/jump1`
+    """
+    from fosbury.labelling.servers.label_studio import connect
+    from fosbury.labelling.servers.label_studio import push as send
+
+    done = send(folder, connect(server), title, images)
+    before = f", {done.before} were there" if done.before else ""
+    typer.echo(f"project {done.project} of {server}: {done.new} new pictures{before}")
+
+
+@app.command()
+def pull(
+    server: Url,
+    project: Annotated[int, typer.Option(min=1, help="Its number, as push prints it.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Gets the labels, for fosbury import.")],
+) -> None:
+    """Fetch the labels of a project of a Label Studio; the token is LABEL_STUDIO_API_KEY.
+
+    Example: `fosbury pull --server http://127.0.0.1:8080 --project 1 --output labels/tasks.json`
+    """
+    from fosbury.labelling.servers.label_studio import connect
+    from fosbury.labelling.servers.label_studio import pull as fetch
+
+    check_output(output, "--output")
+    count = fetch(connect(server), project, output)
+    typer.echo(f"{output}: {count} labelled pictures; bring them in with 'fosbury import {output} --images FOLDER'")

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.etree.ElementTree import ParseError
 
 from defusedxml import DefusedXmlException
@@ -248,7 +248,18 @@ def picture_names(address: str) -> list[str]:
     folders = path.parts[1:] if path.parts[:1] == ("data",) else path.parts
     ends = ["/".join(folders[-length:]) for length in range(1, len(folders) + 1)]
     stripped = [_HASHED.sub("", ends[0], count=1)] if ends and _HASHED.match(ends[0]) else []
-    return list(dict.fromkeys([*stripped, *(reversed(ends) if local else ends)])) or [address]
+    return list(dict.fromkeys([*reversed(ends), *stripped] if local else [*stripped, *ends])) or [address]
+
+
+def local_address(name: str) -> str:
+    """Address of a file of the server's local storage.
+
+    Examples
+    --------
+    >>> local_address("club/a+b.png"), picture_names(local_address("club/a+b.png"))[0]
+    ('/data/local-files/?d=club/a%2Bb.png', 'club/a+b.png')
+    """
+    return f"/data/local-files/?d={quote(name)}"
 
 
 def write_label_studio(dataset: Dataset, folder: Path) -> None:
@@ -283,7 +294,7 @@ def _task(frame: Frame, skeleton: Skeleton) -> dict[str, Any]:
     extras = {key: value for key in EXTRAS if (value := getattr(frame, key)) is not None}
     result = {"result": [*made, *said]}
     return {
-        "data": {"image": f"/data/local-files/?d={frame.file_name}", **extras},
+        "data": {"image": local_address(frame.file_name), **extras},
         "annotations": [] if predicted else [result],
         "predictions": [{"model_version": "fosbury", **result}] if predicted else [],
     }

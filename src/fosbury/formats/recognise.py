@@ -26,7 +26,6 @@ DEEPEST = 4
 """Folders below the one that was named."""
 
 _CVAT = "in CVAT, label a skeleton and export the task as 'CVAT for images 1.1' or 'COCO Keypoints 1.0'"
-_SLEAP_IO = "convert it with sleap-io: save_coco(load_file('{}'), 'annotations.json')"
 _NO_EXPORT = "it exports no COCO keypoints: label the pictures with a skeleton in CVAT, or convert the file yourself"
 
 
@@ -100,17 +99,7 @@ TOOLS = (
         what="SLEAP's labels (.slp)",
         suffixes=(".slp",),
         matches=lambda name, head: True,
-        hint=_SLEAP_IO.format("labels.slp"),
-    ),
-    ForeignTool(
-        name="deeplabcut",
-        what="DeepLabCut's labels (CollectedData)",
-        suffixes=(".csv", ".h5"),
-        matches=lambda name, head: (
-            PurePosixPath(name).name.startswith("CollectedData")
-            or bool(re.match(r"scorer,.*\r?\n(?:individuals,.*\r?\n)?bodyparts,", head))
-        ),
-        hint=_SLEAP_IO.format("CollectedData_NAME.csv"),
+        hint="convert it with sleap-io: save_coco(load_file('labels.slp'), 'annotations.json')",
     ),
     ForeignTool(
         name="pascal_voc",

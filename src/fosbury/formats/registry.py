@@ -27,6 +27,8 @@ FORMATS = {
     "cvat_video_every": "fosbury.formats.cvat.video_every",
     "yolo_pose": "fosbury.formats.yolo_pose",
     "label_studio": "fosbury.formats.label_studio",
+    "deeplabcut": "fosbury.formats.deeplabcut",
+    "jump_broadcast": "fosbury.formats.jump_broadcast",
 }
 """Name, as ``--format`` takes it, and module; the first is the project's own, and the surest is taken before others."""
 AUTO = "auto"

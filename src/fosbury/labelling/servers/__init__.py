@@ -1,0 +1,1 @@
+"""Servers of labelling tools: tasks go there and labels come back."""
