@@ -198,6 +198,7 @@ def test_a_project_made_before_the_state_was_written_is_found_again(studio, tmp_
     prelabels(folder)
     push(folder, connect(studio.url))
     state = json.loads((folder / STATE).read_text())
+    (folder / "images").rename(tmp_path / "images")
     (folder / STATE).write_text(json.dumps({**state, "project": None}))
     assert push(folder, connect(studio.url)).before == 3
     assert len(studio.state["projects"]) == 1
@@ -221,7 +222,7 @@ def test_what_is_wrong_is_said_and_nothing_is_written(studio, tmp_path, monkeypa
     assert not output.exists()
     (folder / "images/club/ü.png").unlink()
     sent = len(studio.state["log"])
-    with pytest.raises(BadInput, match="does not exist"):
+    with pytest.raises(BadInput, match=r"has no picture club/ü.png \(1 are missing\); name the folder"):
         push(folder, connect(studio.url))
     assert len(studio.state["log"]) == sent
     for url in ("labels.example.org", "https://me:secret@labels.example.org"):

@@ -201,7 +201,7 @@ def push(
     server: Url,
     title: Annotated[str | None, typer.Option(help="Of a new project; the folder's name if not given.")] = None,
     images: Annotated[
-        Path | None, typer.Option(help="Folder of the pictures; images in the folder if not given.")
+        Path | None, typer.Option(help="Folder of the pictures; images in the folder, or beside it, if not given.")
     ] = None,
 ) -> None:
     """Put pictures and pre-labels into a project of a Label Studio; the token is LABEL_STUDIO_API_KEY.

@@ -157,7 +157,7 @@ def push(folder: Path, server: Server, title: str | None = None, images: Path | 
     title : str, optional
         Of a new project; the folder's name if not given.
     images : Path, optional
-        Folder of the pictures; ``images`` in the folder if not given.
+        Folder of the pictures; ``images`` in the folder, or beside it, if not given.
 
     Raises
     ------
@@ -166,10 +166,13 @@ def push(folder: Path, server: Server, title: str | None = None, images: Path | 
     """
     tasks = parse_json(check_file(folder / TASKS).read_bytes(), folder / TASKS, "write the folder again")
     config = check_file(folder / CONFIG).read_text(encoding="utf-8")
-    pictures = folder / "images" if images is None else images
+    beside = next((each for each in (folder, folder.resolve().parent) if (each / "images").is_dir()), folder)
+    pictures = beside / "images" if images is None else images
     named = {_picture_of(task, folder / TASKS): task for task in tasks}
-    for name in named:
-        check_file(pictures / name)
+    missing = [name for name in named if not (pictures / name).is_file()]
+    if missing:
+        problem = f"has no picture {missing[0]} ({len(missing)} are missing)"
+        raise BadInput(pictures, problem, "name the folder of the pictures with --images")
     project = _project(folder / STATE, server, title or folder.resolve().name, config)
     there = _names_there(server, project)
     new = {name: task for name, task in named.items() if name not in there}
