@@ -1,7 +1,4 @@
-"""DeepLabCut's tables, and those of jump-broadcast; written here after the tools' documentation, not real exports.
-
-DeepLabCut: docs/standardDeepLabCut_UserGuide.md and docs/recipes/io.md of its repository. jump-broadcast: its README.
-"""
+"""DeepLabCut's tables, and those of jump-broadcast; written here as their layouts are known, not real exports."""
 
 from __future__ import annotations
 

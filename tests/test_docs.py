@@ -48,8 +48,8 @@ def test_the_documented_commands_are_there():
     from fosbury.cli import app
 
     known = set(get_command(app).commands)
-    named = [re.findall(r"`(?:fosbury )?([a-z]+)`", line) for line in DESIGN.splitlines() if "| `fosbury" in line]
-    words = {word for line in DESIGN.splitlines() for word in re.findall(r"`fosbury ([a-z]+)", line)}
+    named = [re.findall(r"`(?:fosbury )?([a-z-]+)`", line) for line in DESIGN.splitlines() if "| `fosbury" in line]
+    words = {word for line in DESIGN.splitlines() for word in re.findall(r"`fosbury ([a-z-]+)", line)}
     words |= {word for line in named for word in line if word not in ("check", "show")}
     assert words == known
 

@@ -1,7 +1,8 @@
-"""Push and pull: against a small server that answers as Label Studio's source says, and a real one where it is given.
+"""Push and pull: against a small server in place of Label Studio, and a real one where it is given.
 
-The answers are those of label_studio/data_import/api.py and projects/api.py of HumanSignal/label-studio. The real one:
-FOSBURY_TEST_LABEL_STUDIO, its address, and LABEL_STUDIO_API_KEY.
+Its import of files answers as label_studio/data_import/api.py of HumanSignal/label-studio; projects, tasks, exports and
+tokens as they are understood, not checked. The real one: FOSBURY_TEST_LABEL_STUDIO, its address, and
+LABEL_STUDIO_API_KEY.
 """
 
 from __future__ import annotations
