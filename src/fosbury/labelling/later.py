@@ -196,7 +196,7 @@ def doubtful_and_diverse(
     cap = int(np.ceil(CAP * budget / max(len(motions), 1)))
     ranked = sorted(scores, key=lambda place: (-scores[place], place))
     count: dict[str, int] = dict.fromkeys(motions, 0)
-    pool = []
+    pool: list[tuple[str, int]] = []
     for place in ranked:
         if len(pool) < DOUBTFUL * budget and count[place[0]] < DOUBTFUL * cap:
             pool.append(place)
