@@ -99,7 +99,11 @@ def _of_folder(folder: Path) -> Iterator[Picture]:
     if problems:
         raise BadInputs(folder, problems, "correct or remove them")
     nobody = Skeleton("none", (), (), (), sigmas=None, shoulders=(), hips=(), limbs=())  # type: ignore[arg-type]
-    for frame in group_stills(Dataset(nobody, tuple(frames)), stills).frames:
+    try:
+        grouped = group_stills(Dataset(nobody, tuple(frames)), stills)
+    except BadInputs as error:
+        raise BadInputs(folder, error.problems, "keep one folder of each clip") from None
+    for frame in grouped.frames:
         yield Picture(stills[frame.file_name].path, frame)
 
 
