@@ -217,7 +217,7 @@ def test_who_was_missed_in_a_frame_is_put_between_with_every_joint_marked(shades
     assert made.filled == 1 and not made.empty
     assert person.keypoints[0, 0] == pytest.approx(50, abs=0.5) and (person.weights < DOUBT).all()
     raw = ask(found, PLAIN, tmp_path / "a/1", skeletons=[skeletons["coco17"]], steady=False)
-    assert raw.empty == ("c/000003.jpg",) and "nobody was found in 1" in raw.notes[-1]
+    assert raw.empty == ("000003.jpg",) and "nobody was found in 1" in raw.notes[-1]
 
 
 def test_a_set_with_boxes_says_whom_to_label(shades, tmp_path, skeletons):
