@@ -21,7 +21,7 @@ GOOD = {
 }
 
 
-@pytest.mark.parametrize("name", ["coco17", "lsp14", "lowerbody10"])
+@pytest.mark.parametrize("name", ["body21", "coco17", "lsp14", "lowerbody10"])
 class TestConfigured:
     def test_swapping_sides_twice_changes_nothing(self, skeletons, name):
         skeleton = skeletons[name]

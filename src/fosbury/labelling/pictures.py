@@ -12,7 +12,6 @@ from fosbury.formats.grouping import Still, group_stills
 from fosbury.formats.sets import ANNOTATIONS, IMAGES, VIDEOS
 from fosbury.labelling.select import SHEET, TABLE
 from fosbury.media import video
-from fosbury.media.extract import MANIFEST
 from fosbury.media.image import SUFFIXES, image_size
 from fosbury.pose import Dataset, Frame
 from fosbury.skeleton import Skeleton
@@ -42,7 +41,7 @@ def gather(inputs: Sequence[str | Path], skeleton: Skeleton) -> list[Picture]:
     Returns
     -------
     list of Picture
-        Sorted by name. Of several inputs, and of the folder of one clip, names begin with the folder's.
+        Sorted by name, which is relative to the folder; of several folders each name begins with its folder's.
 
     Raises
     ------
@@ -54,9 +53,8 @@ def gather(inputs: Sequence[str | Path], skeleton: Skeleton) -> list[Picture]:
         if not each.is_dir():
             raise BadInput(each, *_no_folder(each))
         is_set = (each / ANNOTATIONS).is_file()
-        alone = len(inputs) == 1 and not (each / MANIFEST).is_file()
         for picture in _of_set(each, skeleton) if is_set else _of_folder(each):
-            name = picture.frame.file_name if alone else f"{each.resolve().name}/{picture.frame.file_name}"
+            name = picture.frame.file_name if len(inputs) == 1 else f"{each.resolve().name}/{picture.frame.file_name}"
             if name in found:
                 problem = f"would be called {name}, as {found[name].path} is"
                 raise BadInput(picture.path, problem, "rename a folder, or pre-label one after the other")
@@ -99,7 +97,11 @@ def _of_folder(folder: Path) -> Iterator[Picture]:
     if problems:
         raise BadInputs(folder, problems, "correct or remove them")
     nobody = Skeleton("none", (), (), (), sigmas=None, shoulders=(), hips=(), limbs=())  # type: ignore[arg-type]
-    for frame in group_stills(Dataset(nobody, tuple(frames)), stills).frames:
+    try:
+        grouped = group_stills(Dataset(nobody, tuple(frames)), stills)
+    except BadInputs as error:
+        raise BadInputs(folder, error.problems, "keep one folder of each clip") from None
+    for frame in grouped.frames:
         yield Picture(stills[frame.file_name].path, frame)
 
 
