@@ -110,7 +110,7 @@ def timings(folder: Path) -> None:
         images = made if kind.names else made / kind.pictures
 
         def read(read=kind.read, path=file.path, images=images) -> None:
-            read(path, None, lambda frame: images / frame.file_name)
+            read(path, None, lambda one: images / one.file_name)
 
         took = min(timed(read) for _ in range(REPEATS))
         whole, _ = timed(lambda: import_labels(made, name=name, root=folder / "raw", format=name))  # noqa: B023
