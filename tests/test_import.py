@@ -627,8 +627,7 @@ def test_real_exports_of_tools_go_in_or_are_refused(shared, raw):
         "formats/cvat_coco_keypoints/datumaro_test": "category 'b' does not name them",
         "formats/cvat_coco_keypoints/keira_tiger": "image files that do not exist",
         "formats/cvat_coco_keypoints/keira_tiger/tiger.zip": "holds YOLO's text labels",
-        "formats/roboflow_yolov8_pose/keira_humanpose/humanpose.v1i.yolov5pytorch.zip": "holds Roboflow's YOLO pose",
-        "formats/label_studio/sdk_test/data_keypoints.json": "is Label Studio's JSON",
+        "formats/label_studio/sdk_test/data_keypoints.json": "image files that do not exist",
         "videos/replico_highjump.mp4": "is not JSON",
         "videos/nemesisAb19_video_LFSPOINTER.MOV": "Git LFS pointer",
     }

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from fosbury.errors import BadInput, BadInputs
-from fosbury.formats.coco import read_coco
+from fosbury.formats.coco import read_coco, skeleton_of
 from fosbury.formats.importing import import_labels
-from fosbury.formats.yolo_pose import COCO_JOINTS, read_yolo_pose
+from fosbury.formats.yolo_pose import COCO_JOINTS, read_yolo_pose, write_yolo_pose
+from fosbury.pose import Dataset, Frame, Person
 
 NAMED = "kpt_shape: [2, 3]\nkpt_names: {0: [left_hip, right_hip]}\nnames: [person]\n"
 LINE = "0 0.5 0.5 0.4 0.4 0.4 0.4 2 0.6 0.6 1\n"
@@ -49,10 +52,54 @@ def test_seventeen_joints_without_names_are_cocos_and_that_is_said(tmp_path):
     assert "taken for COCO's 17" in dataset.notes[0]
 
 
+TWO = "kpt_shape: [2, 3]\nnames: {0: man, 5: woman}\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "joints"),
+    [
+        (TWO + "kpt_names: {0: [left_hip, right_hip], 5: [right_hip, left_hip]}\n", [[20, 16], [30, 24]]),
+        (TWO + "kpt_names: {0: [right_hip, left_hip]}\n", [[30, 24], [20, 16]]),
+        (TWO + "keypoints: [right_hip, left_hip]\n", [[30, 24], [20, 16]]),
+    ],
+)
+def test_classes_by_number_with_joints_of_their_own_and_ids_of_tracks(tmp_path, data, joints):
+    line = LINE.rstrip() + " 7\n" + LINE.replace("0 ", "5 ", 1)
+    path = folder(tmp_path / "x", data, line) / "data.yaml"
+    dataset = read_yolo_pose(path, None, lambda frame: path.parent / frame.file_name)
+    (frame,) = dataset.frames
+    names = [dataset.skeleton.joints.index(name) for name in ("left_hip", "right_hip")]
+    assert frame.people[0].keypoints[names].tolist() == joints
+    other = joints[::-1] if "5: [" in data else joints
+    assert frame.people[1].keypoints[names].tolist() == other
+
+
+def test_joints_by_datumaros_file_or_a_skeleton_of_as_many(tmp_path):
+    path = folder(tmp_path / "x", "kpt_shape: [2, 3]\nnames: [man]\n") / "data.yaml"
+    skeleton = skeleton_of("legs", ["left_hip", "right_hip"])
+    dataset = read_yolo_pose(path, skeleton, lambda frame: path.parent / frame.file_name)
+    assert dataset.frames[0].people[0].keypoints.tolist() == [[20, 16], [30, 24]]
+    assert dataset.notes[0] == "joints without names, taken for the 2 of skeleton 'legs' in their order"
+    content = {"label_categories": [["man", ""]], "point_categories": [[0, ["right_hip", "left_hip"], []]]}
+    (path.parent / "dataset_meta.json").write_text(json.dumps(content))
+    dataset = read_yolo_pose(path, skeleton, lambda frame: path.parent / frame.file_name)
+    assert dataset.frames[0].people[0].keypoints.tolist() == [[30, 24], [20, 16]]
+
+
+def test_pictures_that_would_share_a_text_file_are_not_written(tmp_path):
+    keypoints = np.array([[5.0, 4.0], [9.0, 8.0]])
+    person = Person(keypoints, np.array([2, 2], np.uint8), np.array([4.0, 3, 10, 9]), 18.0)
+    frames = tuple(Frame(name, 40, 30, (person,)) for name in ("a.png", "a.jpg"))
+    with pytest.raises(BadInput, match=r"a\.jpg: has the name of a\.png but for the suffix"):
+        write_yolo_pose(Dataset(skeleton_of("legs", ["left_hip", "right_hip"]), frames), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("data", "line", "problem"),
     [
         ("kpt_shape: [3, 3]\nnames: [p]\n", LINE, "does not name its 3 joints"),
+        (TWO + "kpt_names: {0: [a, b], 1: [a, b]}\n", LINE, "none for class 'woman'"),
+        ("kpt_shape: [2, 3]\nnames: {a: b}\n", LINE, "has a class 'a': 'b' in 'names'"),
         ("kpt_shape: 3\nnames: [p]\n", LINE, "kpt_shape 3, not the numbers"),
         ("kpt_shape: [2, 3]\n", LINE, "no list 'names'"),
         (NAMED.replace("left_hip, ", ""), LINE, "kpt_names that are not 2 names"),

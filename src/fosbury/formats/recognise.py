@@ -113,7 +113,7 @@ TOOLS = (
         what="YOLO's text labels without their data.yaml",
         suffixes=(".txt",),
         matches=_has(r"^\s*\d{1,4}(?:[ \t]+-?\d+(?:\.\d+)?(?:e-?\d+)?){4,}[ \t]*(?:\r?\n|$)"),
-        hint="they do not name the joints: export from the tool that made them as 'COCO Keypoints'",
+        hint="import the folder that holds their data.yaml, which names the joints, or export as 'COCO Keypoints'",
     ),
 )
 

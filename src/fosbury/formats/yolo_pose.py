@@ -70,18 +70,24 @@ def read_yolo_pose(
     BadInput, BadInputs
         If joints cannot be named, a line is not what ``kpt_shape`` says, or ``read_content`` finds a problem.
     """
-    values = read_yaml(path, "export the set again")
+    values = read_yaml(path, "correct that line, or export the set again")
     classes = _classes(path, values)
     joints, note = _joints(path, values, classes, skeleton)
     content = Content(joints={classes[kind]: list(names) for kind, names in joints.items()})
     problems: list[str] = []
+    measured: set[str] = set()
     for relative in label_names(path):
-        _add_image(path.parent / relative, relative, images, content, classes, problems)
+        name = _add_image(path.parent / relative, relative, images, content, classes, problems)
+        measured |= {name} if name else set()
     if not content.images:
         raise BadInput(path, f"has no text files below a folder '{LABELS}' beside it", "copy the labels there")
     if problems and on_problem == "raise":
         raise BadInputs(path, problems, "correct them, or leave them out with 'fosbury import --drop-bad'")
-    dataset = read_content(content.lists(), path, skeleton, images, on_problem=on_problem)
+
+    def locate(frame: Frame) -> Path | None:
+        return None if images is None or frame.file_name in measured else images(frame)
+
+    dataset = read_content(content.lists(), path, skeleton, locate, on_problem=on_problem)
     notes = [f"left out for a problem: {problem}" for problem in problems]
     return replace(dataset, notes=(*note, *notes, *dataset.notes))
 
@@ -202,7 +208,8 @@ def _add_image(
     content: Content,
     classes: Mapping[int, str],
     problems: list[str],
-) -> None:
+) -> str | None:
+    """Add the image of a text file with its people; returns its name if its picture was there to be measured."""
     tries = picture_names(relative)
     there = ((name, images(Frame(name, 0, 0))) for name in tries) if images is not None else ()
     name, picture = next(((name, place) for name, place in there if place and place.is_file()), (tries[0], None))
@@ -210,14 +217,14 @@ def _add_image(
         size = None if picture is None else image_size(picture)
     except BadInput as error:
         problems.append(str(error))
-        return
+        return None
     number = content.add_image(name, size)
     width, height = size or (1, 1)
     try:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         problems.append(f"{relative} is not text")
-        return
+        return None
     for at, line in enumerate(text.splitlines(), 1):
         values = [_number(word) for word in line.split()]
         if not values:
@@ -230,6 +237,7 @@ def _add_image(
         scaled = {joint: (x * width, y * height, v) for joint, (x, y, v) in joints.items()}
         x1, y1, x2, y2 = box
         content.add_person(number, scaled, (x1 * width, y1 * height, x2 * width, y2 * height), category)
+    return None if size is None else name
 
 
 def _number(word: str) -> float | None:
@@ -292,7 +300,8 @@ def write_yolo_pose(dataset: Dataset, folder: Path) -> None:
             raise BadInput(frame.file_name, f"has the name of {other} but for the suffix", "rename one of the two")
         unweighted = replace(frame, people=tuple(replace(person, weights=None) for person in frame.people))
         place = folder / LABELS / SUBSET / PurePosixPath(frame.file_name).with_suffix(".txt")
-        write_text(place, "".join(f"{line}\n" for line in label_lines(unweighted)))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text("".join(f"{line}\n" for line in label_lines(unweighted)), encoding="utf-8", newline="\n")
     values = {"path": ".", "train": f"{IMAGES}/{SUBSET}", "val": f"{IMAGES}/{SUBSET}", **description(dataset.skeleton)}
     write_text(folder / DATA, yaml.safe_dump(values, sort_keys=False, default_flow_style=None, allow_unicode=True))
 

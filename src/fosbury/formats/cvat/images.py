@@ -18,6 +18,7 @@ from fosbury.formats.cvat.document import (
     SKELETON_HINT,
     attributes_of,
     box_of,
+    check_clips,
     elements,
     found_picture,
     is_cvat,
@@ -78,6 +79,8 @@ def read_cvat_images(
     content.bones = meta.bones
     if POINTS in content.joints:
         content.joints[POINTS] = meta.in_order(content.joints[POINTS])
+    if on_problem == "raise":
+        check_clips(path, content, images)
     dataset = read_content(content.lists(), path, skeleton, images, on_problem=on_problem)
     dropped = tuple(f"left out for a problem: {problem}" for problem in found.problems)
     return replace(dataset, notes=dropped + dataset.notes)

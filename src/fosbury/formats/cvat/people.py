@@ -56,7 +56,7 @@ def group_of(element: Element) -> str | None:
 def box_of_person(
     joints: Mapping[str, Joint], boxes: list[Box], grouped: Mapping[str, Box], group: str | None
 ) -> Box | None:
-    """Take a person's box out of ``boxes``: that of the group, else the one that holds the joints.
+    """Take a person's box out of ``boxes``: that of the group, else one of no other group that holds the joints.
 
     Parameters
     ----------
@@ -68,8 +68,10 @@ def box_of_person(
     """
     box = grouped.get(group) if group else None
     if box is None or box not in boxes:
-        return claim_box(joints, boxes)
-    boxes.remove(box)
+        of_others = [other for name, other in grouped.items() if group and name != group]
+        box = claim_box(joints, [each for each in boxes if each not in of_others])
+    if box is not None:
+        boxes.remove(box)
     return box
 
 

@@ -19,6 +19,7 @@ from fosbury.formats.cvat.document import (
     SKELETON_HINT,
     attributes_of,
     box_of,
+    check_clips,
     elements,
     found_picture,
     is_cvat,
@@ -221,6 +222,8 @@ def read_cvat_video(
         raise BadInput(path, problem, f"{SKELETON_HINT}; phases alone go into phases.csv")
     if POINTS in content.joints:
         content.joints[POINTS] = meta.in_order(content.joints[POINTS])
+    if on_problem == "raise":
+        check_clips(path, content, images)
     dataset = read_content(content.lists(), path, skeleton, images, on_problem=on_problem)
     dropped = tuple(f"left out for a problem: {problem}" for problem in problems)
     return replace(dataset, notes=dropped + dataset.notes)
