@@ -257,9 +257,7 @@ def test_frames_of_a_track_come_from_the_clip_beside_it(tmp_path):
 
 def test_a_clip_that_is_not_there_is_said(tmp_path):
     path = document(tmp_path / "a.xml", nested(FRAMES), "interpolation", SIZE)
-    with pytest.raises(
-        BadInput, match=r"frames of jump\.mp4, which is not there, nor are its frames, such as frame_"
-    ):
+    with pytest.raises(BadInput, match=r"frames of jump\.mp4, which is not there, nor are its frames, such as frame_"):
         import_labels(path, name="club", root=tmp_path / "raw")
     (tmp_path / "images").mkdir()
     for frame in (10, 16):
