@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -130,7 +131,7 @@ def test_an_import_that_is_killed_leaves_nothing_and_the_next_one_works(tmp_path
     process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.DEVNULL)
     work = tmp_path / "raw"
     while not any(work.glob(".club.*/set/images/*")) and process.poll() is None:
-        pass
+        threading.Event().wait(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not (work / "club").exists()

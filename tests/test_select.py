@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -154,14 +155,14 @@ def test_what_cannot_be_selected_is_said(tmp_path):
 def test_a_run_that_is_killed_leaves_whole_folders_and_the_next_one_ends_it(tmp_path):
     (tmp_path / "clips").mkdir()
     for number in range(3):
-        write_video(tmp_path / f"clips/{number}.mp4", iter(jump_frames(60 + number)), FPS)
+        write_video(tmp_path / f"clips/{number}.mp4", iter(jump_frames(40, 20 + number)), FPS)
     code = (
         "from fosbury.labelling.select import find_clips, select_frames\n"
         "select_frames(find_clips(['clips']), 'out', 12)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.DEVNULL)
     while not any((tmp_path / "out/.motion").glob("*.npz")) and process.poll() is None:
-        pass
+        threading.Event().wait(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     chosen, _ = select_frames(find_clips([tmp_path / "clips"]), tmp_path / "out", 12)
