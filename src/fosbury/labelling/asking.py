@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 
 from fosbury.errors import BadInput
-from fosbury.inference.blazepose import ALIGNMENT
-from fosbury.inference.boxes import LABELS, SEARCH, TRACK, search
+from fosbury.inference.blazepose import ALIGNMENT, SAME_PERSON
+from fosbury.inference.boxes import LABELS, SEARCH, TRACK, search, windows
 from fosbury.inference.predict import Predictor
 from fosbury.inference.refine import Refiner
 from fosbury.inference.registry import load_model
 from fosbury.media.files import sha256_of
 from fosbury.media.image import read_image
 from fosbury.metrics.calibration import temperature_scaled
+from fosbury.metrics.match import box_iou
 from fosbury.pose import Frame, Pose
 from fosbury.refinement import Refinement
 from fosbury.skeleton import Skeleton
@@ -184,9 +185,10 @@ class Asker:
             hint = "give one with --boxes: the file of a detector, or of YOLO"
             raise BadInput(asked.model, "needs a model that finds people", hint)
         self.finder = Predictor(self.first, boxes)
+        self._detector = self.finder.provider.finder if self.finder.provider else None
 
     def people(self, picture: Seen, frame: Frame) -> list[Pose]:
-        """Everybody whom one look finds in a picture, or another at the picture from farther off."""
+        """Everybody whom one look at a picture finds, or a look from farther off, or looks from nearer."""
         return self._once(f"people {picture.key}", lambda: self._find(picture.pixels(), frame))
 
     def _find(self, pixels: np.ndarray, frame: Frame) -> list[Pose]:
@@ -195,14 +197,18 @@ class Asker:
             return found
         edge = np.array([pixels.shape[1] // 2, pixels.shape[0] // 2])  # a body that fills the picture is too large
         wide = np.pad(pixels, ((edge[1], edge[1]), (edge[0], edge[0]), (0, 0)))
-        return [
-            replace(pose, keypoints=pose.keypoints - edge, box=pose.box - np.tile(edge, 2))
-            for pose in self._find_once(wide, frame)
-        ]
+        found = [_moved(pose, -edge) for pose in self._find_once(wide, frame)]
+        if found or self._detector is None:
+            return found
+        nearer = []  # somebody who is small in a picture of 1920 x 1080 is a few pixels of the detector's input
+        for x1, y1, x2, y2 in windows(*pixels.shape[:2])[1:].round().astype(int):
+            seen = self._find_once(pixels[y1:y2, x1:x2], frame)
+            nearer += [_moved(pose, np.array([x1, y1])) for pose in seen]
+        return _different(nearer)
 
     def _find_once(self, pixels: np.ndarray, frame: Frame) -> list[Pose]:
-        detector = self.finder.provider and self.finder.provider.finder
-        if not (self.refines and detector and detector.skeleton is ALIGNMENT):
+        detector = self._detector
+        if not self.refines or detector is None or detector.skeleton is not ALIGNMENT:
             return self.finder.predict([pixels], [frame])[0]
         # The circle around the person, not the box of one look's joints, which is wrong where the look is.
         nothing = np.full((len(self.skeleton), 2), np.nan)
@@ -242,3 +248,17 @@ class Asker:
     def _once(self, key: str, ask: Callable[[], list[Pose]]) -> list[Pose]:
         known = self.answers.get(key)
         return self.answers.put(key, ask()) if known is None else known
+
+
+def _moved(pose: Pose, by: np.ndarray) -> Pose:
+    """Return a pose elsewhere."""
+    return replace(pose, keypoints=pose.keypoints + by, box=pose.box + np.tile(by, 2))
+
+
+def _different(poses: Sequence[Pose]) -> list[Pose]:
+    """Keep of poses that overlap the one with the best score, which comes first."""
+    kept: list[Pose] = []
+    for pose in sorted(poses, key=lambda pose: -pose.score):
+        if all(box_iou(pose.box[None], each.box[None])[0, 0] <= SAME_PERSON for each in kept):
+            kept.append(pose)
+    return kept
