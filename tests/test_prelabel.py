@@ -346,3 +346,13 @@ def test_a_damaged_picture_names_itself(tmp_path, skeletons):
     (tmp_path / "p/b.jpg").write_bytes(b"")
     with pytest.raises(BadInputs, match=r"b\.jpg: is empty"):
         gather([tmp_path / "p"], skeletons["coco17"])
+
+
+@pytest.mark.parametrize("name", ["flops", "gym"])
+def test_the_page_of_pre_labels_tells_the_figures_that_were_recorded(name):
+    page = (ROOT / "docs/prelabels.md").read_text(encoding="utf-8")
+    measured = json.loads((ROOT / "bench/results/prelabels.json").read_text(encoding="utf-8"))["sets"][name]
+    for model, row in measured["rows"].items():
+        told = f"| {model} | {row['within']['value']:.3f} "
+        lines = [line for line in page.splitlines() if line.startswith(told)]
+        assert len(lines) == 1 and f"| {row['minutes_per_100_frames']['value']:.1f} [" in lines[0]
