@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -253,6 +254,17 @@ def test_frames_of_a_track_come_from_the_clip_beside_it(tmp_path):
     done = import_labels(path, name="club", root=tmp_path / "raw")
     assert (done.format, done.frames, done.videos) == ("cvat_video", 2, 1)
     assert (done.folder / "videos/jump.mp4").is_file()
+
+
+def test_an_export_of_cvat_as_it_comes_in_its_archive(tmp_path):
+    joints = point("left_hip", 5, 4) + point("right_hip", 9, 8)
+    body = f'<image name="b/ü 1.png" width="40" height="30"><skeleton label="athlete">{joints}</skeleton></image>'
+    Image.new("RGB", (40, 30)).save(tmp_path / "1.png")
+    with zipfile.ZipFile(tmp_path / "task_1.zip", "w") as archive:
+        archive.write(document(tmp_path / "a.xml", body), "annotations.xml")
+        archive.write(tmp_path / "1.png", "images/b/ü 1.png")
+    done = import_labels(tmp_path / "task_1.zip", name="club", root=tmp_path / "raw")
+    assert (done.format, done.frames) == ("cvat_images", 1) and (done.folder / "images/b/ü 1.png").is_file()
 
 
 def test_a_clip_that_is_not_there_is_said(tmp_path):

@@ -86,6 +86,23 @@ def test_joints_by_datumaros_file_or_a_skeleton_of_as_many(tmp_path):
     assert dataset.frames[0].people[0].keypoints.tolist() == [[30, 24], [20, 16]]
 
 
+def test_ultralytics_loads_what_is_written(tmp_path, monkeypatch):
+    dataset = pytest.importorskip("ultralytics.data.dataset")
+    check = pytest.importorskip("ultralytics.data.utils").check_det_dataset
+    keypoints = np.array([[5.0, 4.0], [20.0, 15.0], [np.nan, np.nan]])
+    person = Person(keypoints, np.array([2, 1, 0], np.uint8), np.array([4.0, 3, 24, 18]), 18.0)
+    skeleton = skeleton_of("legs", ["left_hip", "right_hip", "ü"])
+    write_yolo_pose(Dataset(skeleton, (Frame("a b/ü 1.png", 40, 30, (person,)),)), tmp_path)
+    picture = tmp_path / "images/train/a b/ü 1.png"
+    picture.parent.mkdir(parents=True)
+    Image.new("RGB", (40, 30)).save(picture)
+    monkeypatch.chdir(tmp_path.parent)  # its folders are relative to the file, not to where the command runs
+    info = check(str(tmp_path / "data.yaml"), autodownload=False)
+    (label,) = dataset.YOLODataset(img_path=info["train"], data=info, task="pose", augment=False, imgsz=64).labels
+    assert info["kpt_names"] == {0: ["left_hip", "right_hip", "ü"]} and info["flip_idx"] == [1, 0, 2]
+    np.testing.assert_allclose(label["keypoints"][0], [[0.125, 4 / 30, 2], [0.5, 0.5, 1], [0, 0, 0]], atol=1e-6)
+
+
 def test_pictures_that_would_share_a_text_file_are_not_written(tmp_path):
     keypoints = np.array([[5.0, 4.0], [9.0, 8.0]])
     person = Person(keypoints, np.array([2, 2], np.uint8), np.array([4.0, 3, 10, 9]), 18.0)

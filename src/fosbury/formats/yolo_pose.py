@@ -302,7 +302,8 @@ def write_yolo_pose(dataset: Dataset, folder: Path) -> None:
         place = folder / LABELS / SUBSET / PurePosixPath(frame.file_name).with_suffix(".txt")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text("".join(f"{line}\n" for line in label_lines(unweighted)), encoding="utf-8", newline="\n")
-    values = {"path": ".", "train": f"{IMAGES}/{SUBSET}", "val": f"{IMAGES}/{SUBSET}", **description(dataset.skeleton)}
+    # Without `path` Ultralytics takes folders relative to this file; with "." it would take the current folder.
+    values = {"train": f"{IMAGES}/{SUBSET}", "val": f"{IMAGES}/{SUBSET}", **description(dataset.skeleton)}
     write_text(folder / DATA, yaml.safe_dump(values, sort_keys=False, default_flow_style=None, allow_unicode=True))
 
 
