@@ -350,8 +350,8 @@ def followed(clips: int, models: Mapping[str, Asked], work: Path) -> dict[str, A
 
 def show(name: str, stages: Mapping[str, Mapping[str, float]]) -> None:
     """Print the figures of each stage."""
-    told = [f"{each['error_mm']:.0f} mm, {each['swapped']:.1%} swapped" for each in stages.values()]
-    print(f"{name:70} {'; '.join(told)}", flush=True)
+    parts = [f"{each['error_mm']:.0f} mm, {each['swapped']:.1%} swapped" for each in stages.values()]
+    print(f"{name:70} {'; '.join(parts)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def picture(path, size=(120, 90), shade=100):
 
 
 class Shades:
-    """Finds who it was told of pictures by their shade of red; a model of a person seen standing."""
+    """Knows by a picture's shade of red who is in it; a model of a person seen standing."""
 
     licence, input_size, needs_boxes, temperature = "none", (64, 64), False, None
 
@@ -353,6 +353,6 @@ def test_the_page_of_pre_labels_tells_the_figures_that_were_recorded(name):
     page = (ROOT / "docs/prelabels.md").read_text(encoding="utf-8")
     measured = json.loads((ROOT / "bench/results/prelabels.json").read_text(encoding="utf-8"))["sets"][name]
     for model, row in measured["rows"].items():
-        told = f"| {model} | {row['within']['value']:.3f} "
-        lines = [line for line in page.splitlines() if line.startswith(told)]
+        row_start = f"| {model} | {row['within']['value']:.3f} "
+        lines = [line for line in page.splitlines() if line.startswith(row_start)]
         assert len(lines) == 1 and f"| {row['minutes_per_100_frames']['value']:.1f} [" in lines[0]
