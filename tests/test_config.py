@@ -478,5 +478,5 @@ def test_outside_a_repository_there_is_one_sentence(tmp_path):
 
 def test_named_skeletons():
     assert len(config.named_skeleton("lsp14", ROOT)) == 14
-    with pytest.raises(BadInput, match="coco17, lowerbody10, lsp14"):
+    with pytest.raises(BadInput, match="body21, coco17, jump20, lowerbody10, lsp14"):
         config.named_skeleton("../config", ROOT)
