@@ -64,6 +64,15 @@ def test_a_picture_that_is_there_twice_is_kept_once_or_warned_of(tmp_path):
     assert "y/jump.png is x/jump.png" in notes and "different labels, kept (1): z/jump.png is x/jump.png" in notes
 
 
+def test_a_joint_that_one_calls_hidden_makes_the_labels_differ(tmp_path):
+    paths = [export(tmp_path / name, ["jump.png"], HIPS) for name in "xy"]
+    content = json.loads((paths[1] / "annotations.json").read_text())
+    content["annotations"][0]["keypoints"][2] = 1
+    (paths[1] / "annotations.json").write_text(json.dumps(content))
+    done = import_labels(paths, name="club", root=tmp_path / "raw")
+    assert done.frames == 2 and any("different labels, kept (1)" in note for note in done.notes)
+
+
 def test_a_trial_says_the_same_and_makes_nothing(tmp_path):
     path = export(tmp_path / "a", ["a.png"], HIPS)
     trial = import_labels(path, name="club", root=tmp_path / "raw", trial=True)
