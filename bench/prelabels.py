@@ -29,10 +29,10 @@ from fosbury.dataset.relabel import limb_sides
 from fosbury.files import write_json
 from fosbury.formats.coco import read_coco
 from fosbury.formats.sets import read_set
-from fosbury.labelling.asking import Asked
+from fosbury.inference.answers import Asked
 from fosbury.labelling.pictures import Picture
 from fosbury.labelling.prelabel import DOUBT, Prelabels, ask
-from fosbury.labelling.tracks import Track, repair_sides, smooth
+from fosbury.video.tracks import Track, repair_sides, smooth
 from fosbury.metrics.evaluation import Evaluation, evaluate
 from fosbury.metrics.stature import pixel_stature
 from fosbury.pose import NOT_LABELLED, Dataset, Frame, Person, Pose

@@ -23,8 +23,8 @@ from fosbury.formats.coco import read_coco, write_coco
 from fosbury.formats.cvat.drawing import places, skeleton_svg
 from fosbury.formats.cvat.writing import DOUBT
 from fosbury.formats.registry import label_format
+from fosbury.inference.answers import Answers, Asked
 from fosbury.labelling import asking
-from fosbury.labelling.asking import Answers, Asked
 from fosbury.labelling.pictures import gather
 from fosbury.labelling.prelabel import TOOLS, ask, person_of, prelabel, trust_in
 from fosbury.media.extract import extract

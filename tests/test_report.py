@@ -21,7 +21,6 @@ from fosbury.metrics.evaluation import evaluate
 from fosbury.metrics.tables import csv_rows, write_csvs
 from fosbury.pose import Dataset, Frame, Person, Pose
 from fosbury.report.montage import CELL, choose_frames, montage, write_montage
-from fosbury.report.overlay import LEFT, RIGHT, draw_comparison, draw_pose
 from fosbury.report.table import (
     markdown_table,
     phase_rows,
@@ -29,6 +28,7 @@ from fosbury.report.table import (
     terminal_table,
 )
 from fosbury.skeleton import Skeleton
+from fosbury.video.draw import LEFT, RIGHT, draw_comparison, draw_pose
 
 CONF = Path(__file__).parents[1] / "conf" / "skeleton"
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fosbury.dataset.relabel import limb_sides
-from fosbury.labelling.tracks import Track, between, follow, repair_sides, runs, smooth
 from fosbury.synth.clips import JOINTS, render_clip
+from fosbury.video.tracks import Track, between, follow, repair_sides, runs, smooth
 
 FPS = 25
 

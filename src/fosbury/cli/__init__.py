@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from fosbury.cli import compare, config, data, doctor, evaluate, labelling
+from fosbury.cli import compare, config, data, doctor, evaluate, labelling, predict
 from fosbury.cli.running import Commands
 from fosbury.machine import keep_freed_memory
 
-GROUPS = (config, data, labelling, evaluate, compare, doctor)
+GROUPS = (config, data, labelling, evaluate, predict, compare, doctor)
 """In the order of ``fosbury --help``. Commands of an ``app`` with a name are typed behind it: `fosbury config show`."""
 
 app = typer.Typer(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fosbury.cli.evaluate import Refine
-from fosbury.cli.options import JsonPath, check_output
+from fosbury.cli.options import JsonPath, check_output, fetched
 from fosbury.errors import BadInput
 
 app = typer.Typer()
@@ -152,18 +152,11 @@ def prelabel(
 
     Example: `fosbury prelabel frames/jump1 --output prelabels/jump1`
     """
-    from fosbury.config import find_root, model_option, named_skeleton
+    from fosbury.config import named_skeleton
+    from fosbury.inference.answers import Asked
     from fosbury.inference.registry import load_model
-    from fosbury.inference.weights import obtain_weights
-    from fosbury.labelling.asking import Asked
     from fosbury.labelling.prelabel import prelabel as write
     from fosbury.refinement import Refinement
-
-    def fetched(name: str) -> Path:
-        root = find_root()
-        option = model_option(name, root)
-        obtain_weights(root / option.weights, option.sha256, option.name, option.url)
-        return root / option.weights
 
     chosen = model or fetched("blazepose_full")
     coco17 = named_skeleton("coco17")

@@ -17,6 +17,17 @@ Stature = Annotated[
 STATURE_MM = 1850.0
 
 
+def fetched(name: str) -> Path:
+    """Fetch weights of conf/model once, and return where they are."""
+    from fosbury.config import find_root, model_option
+    from fosbury.inference.weights import obtain_weights
+
+    root = find_root()
+    option = model_option(name, root)
+    obtain_weights(root / option.weights, option.sha256, option.name, option.url)
+    return root / option.weights
+
+
 def check_output(path: Path | None, option: str) -> None:
     """Refuse a folder, or a name below a file, before any work is done for it; an empty name is the current folder."""
     if path is None:

@@ -1,22 +1,17 @@
-"""Who is in a picture and where their joints are, by any model; what was answered once is not asked again.
-
-Answers are kept in a file, a line to each, that outlives a kill: its last line may be cut off, and is then left out.
-"""
+"""Who is in a picture and where their joints are, by any model; what was answered once is not asked again."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from fosbury.errors import BadInput
+from fosbury.inference.answers import DECIMALS, Answers, Asked
 from fosbury.inference.blazepose import ALIGNMENT, SAME_PERSON
-from fosbury.inference.boxes import LABELS, SEARCH, TRACK, search, windows
+from fosbury.inference.boxes import LABELS, TRACK, search, windows
 from fosbury.inference.predict import Predictor
 from fosbury.inference.refine import Refiner
 from fosbury.inference.registry import load_model
@@ -25,111 +20,11 @@ from fosbury.media.image import read_image
 from fosbury.metrics.calibration import temperature_scaled
 from fosbury.metrics.match import box_iou
 from fosbury.pose import Frame, Pose
-from fosbury.refinement import Refinement
 from fosbury.skeleton import Skeleton
 
-VERSION = 1
-"""Raised when the same model would answer otherwise."""
-DECIMALS = 3
 FOUND = 0.5
 """Least score of a person whom only a search, or the frames before and after, say to be there: MediaPipe's
 ``min_detection_confidence``."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """Which model is asked, and how.
-
-    Attributes
-    ----------
-    model : Path
-    boxes : str or None
-        For a model that needs boxes: ``search``, or the file of a model that finds people.
-    refinement : Refinement
-    """
-
-    model: Path
-    boxes: str | None
-    refinement: Refinement
-
-    def digest(self) -> str:
-        """Digest of all that decides an answer beside the picture."""
-        files = [self.model, *(Path(each) for each in self.refinement.also)]
-        files += [Path(self.boxes)] if self.boxes and self.boxes != SEARCH else []
-        sums = [sha256_of(path) if path.is_file() else str(path) for path in files]
-        parts = [VERSION, sums, self.boxes == SEARCH, self.refinement.model_dump(mode="json")]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-class Answers:
-    """A file of answers, each under a key; those of other settings are thrown away.
-
-    Parameters
-    ----------
-    path : Path
-    settings : str
-        Of the answers that count.
-    """
-
-    def __init__(self, path: Path, settings: str):
-        self.path = path
-        self.known: dict[str, list[Pose]] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        whole = 0
-        for line in path.read_bytes().splitlines(keepends=True) if path.is_file() else ():
-            record = _record(line)
-            if record is None or (whole == 0 and record != {"settings": settings}):
-                break
-            if whole:
-                self.known[record["key"]] = [_pose(each) for each in record["poses"]]
-            whole += len(line)
-        self.file = path.open("r+b" if whole else "wb")
-        self.file.seek(whole)
-        self.file.truncate()
-        if not whole:
-            self._write({"settings": settings})
-
-    def _write(self, record: dict[str, Any]) -> None:
-        self.file.write((json.dumps(record) + "\n").encode())
-        self.file.flush()
-
-    def get(self, key: str) -> list[Pose] | None:
-        """Return what was answered; None where nothing was yet."""
-        return self.known.get(key)
-
-    def put(self, key: str, poses: Sequence[Pose]) -> list[Pose]:
-        """Keep an answer, and return it as it will be read back."""
-        plain = [_plain(pose) for pose in poses]
-        self._write({"key": key, "poses": plain})
-        self.known[key] = [_pose(each) for each in plain]
-        return self.known[key]
-
-    def close(self) -> None:
-        """Close the file."""
-        self.file.close()
-
-
-def _record(line: bytes) -> dict[str, Any] | None:
-    """Read a line; None if it was cut off."""
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return None
-    return record if isinstance(record, dict) else None
-
-
-def _plain(pose: Pose) -> dict[str, Any]:
-    parts = {name: getattr(pose, name) for name in ("keypoints", "confidence", "box", "doubt")}
-    rounded = {name: None if value is None else np.round(value, DECIMALS).tolist() for name, value in parts.items()}
-    return rounded | {"score": round(pose.score, DECIMALS)}
-
-
-def _pose(record: dict[str, Any]) -> Pose:
-    doubt = None if record["doubt"] is None else np.array(record["doubt"], dtype=float)
-    keypoints, confidence, box = (np.array(record[name], dtype=float) for name in ("keypoints", "confidence", "box"))
-    return Pose(keypoints, confidence, box, record["score"], doubt)
 
 
 class Seen:

@@ -18,16 +18,17 @@ from fosbury.errors import BadInput
 from fosbury.files import DRAFT, put_folder, work_folder
 from fosbury.formats.cvat.writing import DOUBT, write_cvat_labels
 from fosbury.formats.registry import label_format
+from fosbury.inference.answers import Answers, Asked
 from fosbury.inference.boxes import MARGIN
 from fosbury.inference.joints import poses_in
-from fosbury.labelling.asking import FOUND, Answers, Asked, Asker, Seen
+from fosbury.labelling.asking import FOUND, Asker, Seen
 from fosbury.labelling.pictures import Picture, gather
-from fosbury.labelling.tracks import Track, between, follow, repair_sides, smooth
 from fosbury.metrics.match import box_iou
 from fosbury.pose import VISIBLE, Dataset, Frame, Person, Pose, body_area
 from fosbury.progress import progress
 from fosbury.skeleton import Skeleton
 from fosbury.teaching import Rules
+from fosbury.video.tracks import Track, between, follow, repair_sides, smooth
 
 TOOLS = {"cvat": "cvat_images", "label_studio": "label_studio", "coco": "coco"}
 """Name of each tool, as ``--for`` takes it, and of the format that is written for it."""

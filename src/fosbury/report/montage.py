@@ -16,7 +16,7 @@ from fosbury.media.image import read_image
 from fosbury.metrics.evaluation import Evaluation
 from fosbury.metrics.match import match_boxes
 from fosbury.pose import FOCUS, Dataset, Frame, Person, Pose
-from fosbury.report.overlay import draw_comparison, draw_pose
+from fosbury.video.draw import draw_comparison, draw_pose
 
 CELL = (320, 256)
 ROOM = 1.3  # times the athlete's box

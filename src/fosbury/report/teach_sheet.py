@@ -12,8 +12,8 @@ from fosbury.dataset.relabel import REPAIRED, Judged
 from fosbury.inference.rotated_crop import RotatedCrop
 from fosbury.media.image import read_image
 from fosbury.pose import Frame, Person
-from fosbury.report.overlay import draw_pose
 from fosbury.skeleton import Skeleton
+from fosbury.video.draw import draw_pose
 
 CELL, GAP, HEADER = 150, 4, 22
 COLUMNS, ROWS = 4, 8

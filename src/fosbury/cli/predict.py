@@ -1,0 +1,100 @@
+"""Run a model on clips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fosbury.cli.evaluate import Refine
+from fosbury.cli.options import fetched
+from fosbury.errors import BadInput
+
+app = typer.Typer()
+
+
+@app.command()
+def predict(
+    clips: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Clips, or folders of clips.")],
+    model: Annotated[Path, typer.Option(help="Any model file.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The clip with the joints drawn on it (.mp4); a folder for many clips."),
+    ] = None,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", help="The joints as JSON; a folder for many clips.")
+    ] = None,
+    write: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--write",
+            help="Another file beside these: csv, openpose, trc, movement (DeepLabCut's table); may be given again.",
+        ),
+    ] = None,
+    boxes: Annotated[
+        str | None,
+        typer.Option(
+            help="Who finds people for a model that needs boxes: a model file, search, or track (where they were in "
+            "the frame before); BlazePose's detector, fetched once, if not given."
+        ),
+    ] = None,
+    refine: Annotated[Refine, typer.Option(help="How each person is looked at again.")] = Refine.none,
+    cheap: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Vote only where two views are further apart than so many sides of the box."),
+    ] = None,
+    confidence: Annotated[float, typer.Option(min=0, max=1, help="Least score of a person.")] = 0.05,
+    image_size: Annotated[int | None, typer.Option(min=32, help="Side of the model's input in pixels.")] = None,
+    stride: Annotated[
+        int, typer.Option(min=1, help="Look at every n-th frame, and at those between only where something moves.")
+    ] = 1,
+    motion: Annotated[
+        float, typer.Option(min=0, help="With --stride: what counts as moving, in sides of the person's box.")
+    ] = 0.05,
+    batch: Annotated[int, typer.Option(min=1, help="Frames that the model is given at once.")] = 4,
+    repair: Annotated[bool, typer.Option(help="Exchange left and right where the joints then move evenly.")] = True,
+    smooth: Annotated[bool, typer.Option(help="Move joints to their path through the frames around.")] = True,
+    joints: Annotated[bool, typer.Option(help="Draw joints and bones.")] = True,
+    latency: Annotated[bool, typer.Option(help="Draw what the model took for the frame.")] = True,
+    rate: Annotated[bool, typer.Option(help="Draw the frames a second that this allows.")] = True,
+    overlap: Annotated[bool, typer.Option(help="Decode, look, draw and encode at the same time.")] = True,
+    resume: Annotated[bool, typer.Option(help="Go on where the same command was stopped.")] = True,
+) -> None:
+    """Find the athlete in every frame of clips: drawn on the clip, and as JSON.
+
+    Example: `fosbury predict jump.mp4 --model models/exported/model.onnx --output out.mp4 --json out.json`
+    """
+    from fosbury.config import default_skeleton
+    from fosbury.inference.answers import Asked
+    from fosbury.inference.predict import Predictor
+    from fosbury.inference.registry import load_model
+    from fosbury.refinement import Refinement, VoteSettings
+    from fosbury.video.clip import How, predict_clip
+    from fosbury.video.clips import plan
+    from fosbury.video.look import Pace
+    from fosbury.video.overlay import Overlay
+    from fosbury.video.settle import Steps
+
+    if cheap is not None and refine is not Refine.vote:
+        raise BadInput("--cheap", "makes a vote shorter, and none was asked for", "add --refine vote")
+    jobs = plan(clips, output, json_path, write or ())
+    refinement = Refinement(how=refine.value, vote=VoteSettings(cheap=cheap))
+    opened = load_model(model, default_skeleton(), image_size, confidence, refinement=refinement)
+    if boxes is None and opened.needs_boxes:
+        boxes = str(fetched("blazepose_detector"))
+    how = How(
+        asked=Asked(model=model, boxes=boxes, refinement=refinement),
+        pace=Pace(batch=batch, depth=16 if overlap else 0, stride=stride, motion=motion),
+        steps=Steps(repair=repair, smooth=smooth),
+        overlay=Overlay(joints=joints, latency=latency, rate=rate),
+    )
+    for clip, targets in jobs.items():
+        done = predict_clip(clip, targets, Predictor(opened, boxes), how, resume=resume)
+        typer.echo(
+            f"{clip.name}: {done.frames} frames in {done.seconds:.1f} s ({done.frames / max(done.seconds, 1e-9):.1f} a "
+            f"second, {done.look_seconds / max(done.seconds, 1e-9):.0%} of it the model), athlete in {done.seen}, "
+            f"{done.swapped} limbs exchanged; {', '.join(str(target) for target in targets.values())}"
+        )
+        for note in done.notes:
+            typer.echo(f"note: {clip.name}: {note}")
