@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fosbury.cli.evaluate import Refine
 from fosbury.cli.options import fetched
+from fosbury.cli.running import BAD_INPUT, FAILED
 from fosbury.errors import BadInput
+
+if TYPE_CHECKING:
+    from fosbury.video.clips import Result
 
 app = typer.Typer()
 
@@ -59,6 +63,7 @@ def predict(
     latency: Annotated[bool, typer.Option(help="Draw what the model took for the frame.")] = True,
     rate: Annotated[bool, typer.Option(help="Draw the frames a second that this allows.")] = True,
     overlap: Annotated[bool, typer.Option(help="Decode, look, draw and encode at the same time.")] = True,
+    workers: Annotated[int, typer.Option(min=1, help="Clips that are gone through at the same time.")] = 1,
     resume: Annotated[bool, typer.Option(help="Go on where the same command was stopped.")] = True,
 ) -> None:
     """Find the athlete in every frame of clips: drawn on the clip, and as JSON.
@@ -67,34 +72,59 @@ def predict(
     """
     from fosbury.config import default_skeleton
     from fosbury.inference.answers import Asked
-    from fosbury.inference.predict import Predictor
     from fosbury.inference.registry import load_model
     from fosbury.refinement import Refinement, VoteSettings
-    from fosbury.video.clip import How, predict_clip
-    from fosbury.video.clips import plan
+    from fosbury.video.clip import How
+    from fosbury.video.clips import Job, plan, run
     from fosbury.video.look import Pace
     from fosbury.video.overlay import Overlay
     from fosbury.video.settle import Steps
 
     if cheap is not None and refine is not Refine.vote:
         raise BadInput("--cheap", "makes a vote shorter, and none was asked for", "add --refine vote")
-    jobs = plan(clips, output, json_path, write or ())
-    refinement = Refinement(how=refine.value, vote=VoteSettings(cheap=cheap))
-    opened = load_model(model, default_skeleton(), image_size, confidence, refinement=refinement)
-    if boxes is None and opened.needs_boxes:
+    planned = plan(clips, output, json_path, write or ())
+    if boxes is None and load_model(model, default_skeleton()).needs_boxes:
         boxes = str(fetched("blazepose_detector"))
+    refinement = Refinement(how=refine.value, vote=VoteSettings(cheap=cheap))
     how = How(
         asked=Asked(model=model, boxes=boxes, refinement=refinement),
         pace=Pace(batch=batch, depth=16 if overlap else 0, stride=stride, motion=motion),
         steps=Steps(repair=repair, smooth=smooth),
         overlay=Overlay(joints=joints, latency=latency, rate=rate),
     )
-    for clip, targets in jobs.items():
-        done = predict_clip(clip, targets, Predictor(opened, boxes), how, resume=resume)
-        typer.echo(
-            f"{clip.name}: {done.frames} frames in {done.seconds:.1f} s ({done.frames / max(done.seconds, 1e-9):.1f} a "
-            f"second, {done.look_seconds / max(done.seconds, 1e-9):.0%} of it the model), athlete in {done.seen}, "
-            f"{done.swapped} limbs exchanged; {', '.join(str(target) for target in targets.values())}"
+    jobs = [
+        Job(
+            clip=clip,
+            targets=targets,
+            how=how,
+            skeleton=default_skeleton(),
+            image_size=image_size,
+            confidence=confidence,
+            resume=resume,
         )
-        for note in done.notes:
-            typer.echo(f"note: {clip.name}: {note}")
+        for clip, targets in planned.items()
+    ]
+    codes = []
+    for result in run(jobs, workers):
+        if result.error is not None:
+            codes.append(BAD_INPUT if result.bad_input else FAILED)
+        typer.echo(_line(result), err=result.error is not None)
+    if codes and len(jobs) > 1:
+        typer.echo(f"{len(codes)} of {len(jobs)} clips failed; the others are done.", err=True)
+    if codes:
+        raise typer.Exit(min(codes))
+
+
+def _line(result: Result) -> str:
+    if result.error is not None:
+        return result.error
+    name, done = result.job.clip.name, result.done
+    if done is None:
+        return f"{name}: was finished before"
+    rate, share = done.frames / max(done.seconds, 1e-9), done.look_seconds / max(done.seconds, 1e-9)
+    line = (
+        f"{name}: {done.frames} frames in {done.seconds:.1f} s ({rate:.1f} a second; the model took {share:.0%} of it), "
+        f"{done.looked} looked at, athlete in {done.seen}, {done.swapped} limbs exchanged"
+    )
+    notes = "".join(f"\nnote: {name}: {note}" for note in done.notes)
+    return f"{line}; {', '.join(map(str, result.job.targets.values()))}{notes}"

@@ -177,7 +177,7 @@ def _drawn(clip: Path, target: Path, frames: Iterable[Settled], skeleton: Skelet
             rate = 1000 / settled.answer.latency_ms if settled.answer.latency_ms else 0.0
             yield settled, draw_frame(image, settled, skeleton, how.overlay, rate)
 
-    with writing(target, clip) as writer:
+    with writing(target, clip, how.digest(clip)) as writer:
         for settled, image in ahead(draw(), depth):
             writer.add(image, settled.answer.timestamp_ms)
             yield settled

@@ -1,14 +1,150 @@
-"""Many clips: which files each gives, and several of them at a time."""
+"""Many clips: which files each gives, and several of them at a time.
+
+`work` is the one function for a clip: it takes what a process can be sent, and an engine on other machines may call it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import multiprocessing
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
-from fosbury.errors import BadInput
+from fosbury.errors import BadInput, WorkFailed
+from fosbury.inference.predict import Predictor
+from fosbury.inference.protocol import PoseModel
+from fosbury.inference.registry import load_model
 from fosbury.media.video import SUFFIXES
-from fosbury.video.clip import JSON, VIDEO
+from fosbury.skeleton import Skeleton
+from fosbury.video.clip import JSON, VIDEO, Done, How, predict_clip
+from fosbury.video.encode import settings_of
 from fosbury.video.outputs.registry import OUTPUTS
+
+HEAD = 1 << 16
+"""Bytes of a JSON file that hold what comes before its frames."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A clip, and all that is needed to go through it.
+
+    Attributes
+    ----------
+    clip : Path
+    targets : mapping of str to Path
+        As `clip.predict_clip` takes them.
+    how : How
+    skeleton : Skeleton or None
+        Of a model file that does not name its joints.
+    image_size : int or None
+    confidence : float
+        Least score of a person.
+    resume : bool
+    """
+
+    clip: Path
+    targets: Mapping[str, Path]
+    how: How
+    skeleton: Skeleton | None = None
+    image_size: int | None = None
+    confidence: float = 0.05
+    resume: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What became of a job.
+
+    Attributes
+    ----------
+    job : Job
+    done : Done or None
+        None where it failed, or was finished before.
+    error : str or None
+        One sentence.
+    bad_input : bool
+        Whether a person can mend it.
+    """
+
+    job: Job
+    done: Done | None = None
+    error: str | None = None
+    bad_input: bool = False
+
+
+def run(jobs: Sequence[Job], workers: int = 1) -> Iterator[Result]:
+    """Go through clips and yield what became of each: in order, or with several workers as they finish.
+
+    A clip that fails stops no other. One whose files are there, made with the same settings, is passed over.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    workers : int
+        Processes.
+    """
+    left = []
+    for job in jobs:
+        if job.resume and _finished(job):
+            yield Result(job=job)
+        else:
+            left.append(job)
+    if workers == 1 or len(left) < 2:
+        yield from map(work, left)
+        return
+    with ProcessPoolExecutor(min(workers, len(left)), multiprocessing.get_context("spawn")) as pool:
+        for future in as_completed([pool.submit(work, job) for job in left]):
+            yield future.result()
+
+
+def work(job: Job) -> Result:
+    """Go through one clip."""
+    try:
+        # A source of boxes that follows an athlete remembers one; the model itself is opened once in a process.
+        predictor = Predictor(_opened(job), job.how.asked.boxes)
+        return Result(job=job, done=predict_clip(job.clip, job.targets, predictor, job.how, resume=job.resume))
+    except (BadInput, WorkFailed) as error:
+        return Result(job=job, error=str(error), bad_input=isinstance(error, BadInput))
+    except OSError as error:
+        return Result(job=job, error=f"{error.filename or job.clip}: {(error.strerror or str(error)).lower()}.")
+
+
+_MODELS: dict[str, PoseModel] = {}
+"""The model that this process uses: jobs of one command share one."""
+
+
+def _opened(job: Job) -> PoseModel:
+    asked = job.how.asked
+    key = f"{asked.digest()} {job.skeleton and job.skeleton.name} {job.image_size} {job.confidence}"
+    if key not in _MODELS:
+        _MODELS.clear()
+        _MODELS[key] = load_model(
+            asked.model, job.skeleton, job.image_size, job.confidence, refinement=asked.refinement
+        )
+    return _MODELS[key]
+
+
+def _finished(job: Job) -> bool:
+    if not all(target.exists() for target in job.targets.values()):
+        return False
+    readers = {JSON: _settings_of_json, VIDEO: settings_of}
+    known = [readers[name](target) for name, target in job.targets.items() if name in readers]
+    try:
+        settings = job.how.digest(job.clip)
+    except (BadInput, OSError):
+        return False
+    return bool(known) and all(each == settings for each in known)
+
+
+def _settings_of_json(path: Path) -> str | None:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        head = file.readline(HEAD)
+    try:
+        return json.loads(head.rstrip().removesuffix("[") + "[]}").get("settings")
+    except ValueError:
+        return None
 
 
 def plan(

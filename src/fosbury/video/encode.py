@@ -25,6 +25,8 @@ TICKS = 90_000
 """Of a second: MPEG's clock, in which every usual frame rate is whole."""
 CRF, PRESET = 20, "veryfast"
 PARTIAL = ".partial"
+SETTINGS = "comment"
+"""Key of MP4's metadata that holds the digest of the settings a file was made with."""
 SOUND = ("aac", "mp3", "ac3", "eac3", "opus", "alac")
 """Codecs that MP4 holds and players know: copied. Others are encoded as AAC."""
 _FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
@@ -84,7 +86,7 @@ class Writer:
 
 
 @contextmanager
-def writing(path: Path, source: Path) -> Iterator[Writer]:
+def writing(path: Path, source: Path, settings: str = "") -> Iterator[Writer]:
     """Yield a `Writer`; at the end the clip takes its place with the sound of the one it was made from.
 
     After an error or a kill the partial file stays, and the target is as it was.
@@ -94,6 +96,8 @@ def writing(path: Path, source: Path) -> Iterator[Writer]:
     path : Path
         ``.mp4``.
     source : Path
+    settings : str
+        Kept in the file, for `settings_of`.
 
     Raises
     ------
@@ -113,12 +117,21 @@ def writing(path: Path, source: Path) -> Iterator[Writer]:
             yield writer
             writer.finish()
         with draft(path) as whole:
-            _join(partial, whole, source if later is not None else None, later or Fraction(0))
+            _join(partial, whole, source if later is not None else None, later or Fraction(0), settings)
     except OSError as error:
         if not isinstance(error, av.error.FFmpegError) and error.filename is not None:
             raise
         raise WorkFailed(f"{path}: cannot be written ({error.strerror or error})") from error
     partial.unlink()
+
+
+def settings_of(path: Path) -> str | None:
+    """Return what `writing` kept in a file; None if that is nothing."""
+    try:
+        with _opened(path) as container:
+            return container.metadata.get(SETTINGS) or None
+    except (av.error.FFmpegError, ValueError):
+        return None
 
 
 def _rate_and_start(source: Path) -> tuple[Fraction, Fraction | None]:
@@ -149,9 +162,10 @@ def _opened(source: Path) -> Any:
     return av.open(f"file:{source}", metadata_errors="replace", options=options)
 
 
-def _join(partial: Path, target: Path, source: Path | None, later: Fraction) -> None:
+def _join(partial: Path, target: Path, source: Path | None, later: Fraction, settings: str) -> None:
     """Copy the pictures of one file, which begin at ``later``, and the sound of another into a third."""
     with av.open(str(partial)) as pictures, av.open(str(target), "w", options={"movflags": "+faststart"}) as joined:
+        joined.metadata[SETTINGS] = settings
         shown = pictures.streams.video[0]
         seen = _shown(pictures, joined.add_stream_from_template(shown), later)
         if source is None:

@@ -25,10 +25,10 @@ class CutFinder:
     def __init__(self, threshold: float = THRESHOLD):
         self.threshold = threshold
         self._last: np.ndarray | None = None
-        self._change = 0.0
+        self._change: float | None = None
 
     def __call__(self, luma: np.ndarray) -> bool:
-        """Say whether a frame begins a new shot; the first frame of a clip does not.
+        """Say whether a frame begins a new shot; of the first two of a clip that is not known.
 
         Parameters
         ----------
@@ -40,6 +40,6 @@ class CutFinder:
             self._last = small
             return False
         change = float(np.abs(small - self._last).mean())
-        score = min(change, abs(change - self._change))
+        score = 0.0 if self._change is None else min(change, abs(change - self._change))
         self._last, self._change = small, change
         return score >= self.threshold
