@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
-import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from fosbury.inference.predict import Predictor
 from fosbury.media.video import decode, probe, to_image, write_video
 from fosbury.pose import Pose
 from fosbury.refinement import Refinement
+from fosbury.synth.clips import render_clip
 from fosbury.video.ahead import ahead
 from fosbury.video.clip import How, predict_clip
 from fosbury.video.clips import plan
@@ -38,7 +40,7 @@ ROOT = Path(__file__).parents[1]
 VIDEOS = ROOT.parent / "shared" / "data" / "videos"
 COCO = named_skeleton("coco17")
 SIZE = (96, 128)
-STARTER = ROOT / "models" / "starter"
+STARTER = ROOT / "models" / "starter" / "yolo11n-pose.pt"
 
 
 class Blob:
@@ -86,7 +88,7 @@ def asked(path: Path = ROOT / "pyproject.toml") -> How:
 
 def seen(clip: Path, folder: Path, pace: Pace, model: Blob, settings: str = "s") -> list[Answer]:
     with Kept(folder / "answers.jsonl", settings) as kept:
-        return list(look(clip, Predictor(model), pace, kept, []))
+        return list(look(clip, Predictor(model), pace, kept))
 
 
 def same(first: Sequence[Answer], second: Sequence[Answer]) -> None:
@@ -361,7 +363,9 @@ def test_many_clips_keep_their_folders_and_two_never_share_a_file(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
     jobs = plan([tmp_path / "in"], tmp_path / "out", tmp_path / "json", ["trc"])
-    assert [sorted(path.relative_to(tmp_path).as_posix() for path in targets.values()) for targets in jobs.values()] == [
+    assert [
+        sorted(path.relative_to(tmp_path).as_posix() for path in targets.values()) for targets in jobs.values()
+    ] == [
         ["json/a/jump.json", "out/a/jump.mp4", "out/a/jump.trc"],
         ["json/b/jump.json", "out/b/jump.mp4", "out/b/jump.trc"],
     ]
@@ -378,5 +382,107 @@ def command(*arguments: object, **options: object) -> subprocess.CompletedProces
     return subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=False, **options)  # type: ignore[call-overload,no-any-return]
 
 
-def starter() -> Path:
-    return next(path for path in sorted(STARTER.rglob("*")) if path.suffix in (".pt", ".pth"))
+@pytest.fixture(scope="module")
+def jump(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("jump") / "jump.mp4"
+    images, _ = render_clip(3, size=(160, 160), approach=6, landing=3)
+    write_video(path, images, 25)
+    return path
+
+
+OPTIONS = ("--model", STARTER, "--image-size", 160, "--no-latency", "--no-rate")
+needs_yolo = pytest.mark.skipif(importlib.util.find_spec("ultralytics") is None, reason="needs ultralytics")
+
+
+@pytest.fixture(scope="module")
+def whole(jump: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what an undisturbed run makes of the jump."""
+    folder = tmp_path_factory.mktemp("whole")
+    done = command(jump, *OPTIONS, "-o", folder / "out.mp4", "--json", folder / "out.json")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@needs_yolo
+@pytest.mark.xdist_group("predict")
+def test_a_clip_gives_a_clip_as_long_and_joints_of_the_athlete(jump, whole):
+    one, other = probe(jump), probe(whole / "out.mp4")
+    assert (one.frames, one.width, one.height, one.fps) == (other.frames, other.width, other.height, other.fps)
+    found = json.loads((whole / "out.json").read_text(encoding="utf-8"))
+    jsonschema.validate(found, json.loads(SCHEMA.read_text(encoding="utf-8")))
+    seen = [frame for frame in found["frames"] if frame["keypoints"]]
+    assert len(seen) > 0.8 * one.frames
+    assert {frame["person_id"] for frame in seen} == {1}
+    assert {frame.get("phase") for frame in seen} >= {"approach"}  # this model knows upright people only
+    again = command(jump, *OPTIONS, "-o", whole / "out.mp4", "--json", whole / "out.json")
+    assert "was finished before" in again.stdout
+
+
+@needs_yolo
+@pytest.mark.xdist_group("predict")
+def test_a_killed_run_goes_on_and_gives_the_same_files(jump, whole, tmp_path):
+    words = [*map(str, (jump, *OPTIONS)), "-o", str(tmp_path / "out.mp4"), "--json", str(tmp_path / "out.json")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fosbury.cli", "predict", *words],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    kept = tmp_path / ".out.mp4.predict.part" / "answers.jsonl"
+    while process.poll() is None and not (kept.is_file() and kept.read_bytes().count(b"\n") > 8):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "out.json").exists()
+    assert command(*words).returncode == 0
+    for name in ("out.json", "out.mp4"):
+        assert (whole / name).read_bytes() == (tmp_path / name).read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.json", "out.mp4"]
+
+
+@needs_yolo
+@pytest.mark.xdist_group("predict")
+def test_two_workers_do_what_one_does_and_a_broken_clip_stops_no_other(jump, whole, tmp_path):
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    for name in ("a", "b"):
+        shutil.copyfile(jump, clips / f"{name}.mp4")
+    (clips / "broken.mp4").write_bytes(jump.read_bytes()[:20])
+    done = command(clips, *OPTIONS, "--json", tmp_path / "json", "--workers", 2)
+    assert done.returncode == 2
+    assert "broken.mp4: is not a video" in done.stderr and "1 of 3 clips failed" in done.stderr
+    for name in ("a.json", "b.json"):
+        assert (tmp_path / "json" / name).read_bytes() == (whole / "out.json").read_bytes()
+
+
+@needs_yolo
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are Unix's")
+def test_a_full_disk_is_said_in_one_sentence_and_the_former_file_stays(jump, tmp_path):
+    import resource
+
+    (tmp_path / "out.mp4").write_bytes(b"former")
+    done = command(
+        *(jump, *OPTIONS, "-o", tmp_path / "out.mp4"),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr and len(done.stderr.strip().splitlines()) <= 2
+    assert (tmp_path / "out.mp4").read_bytes() == b"former"
+
+
+@pytest.mark.skipif(not VIDEOS.is_dir(), reason="needs the shared videos")
+@pytest.mark.parametrize("name", sorted(path.name for path in VIDEOS.glob("*.m*")) if VIDEOS.is_dir() else [])
+def test_every_real_clip_is_answered_upright_and_at_its_own_times(name, tmp_path):
+    clip, out = VIDEOS / name, tmp_path / "out.mp4"
+    if "LFSPOINTER" in name or ("MOV" in name and clip.stat().st_size < 1000):
+        with pytest.raises(BadInput, match="Git LFS"):
+            predict_clip(clip, {"video": out}, Predictor(Blob()), asked())
+        return
+    before = probe(clip)
+    done = predict_clip(clip, {"video": out, "json": tmp_path / "out.json"}, Predictor(Blob()), asked())
+    after = probe(out)
+    assert (after.width, after.height) == (before.width + before.width % 2, before.height + before.height % 2)
+    assert after.frames == before.frames == done.frames
+    assert after.duration_s == pytest.approx(before.duration_s, abs=1e-3)
+    meta = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["meta"]
+    assert (meta["width"], meta["height"], meta["frame_count"]) == (before.width, before.height, before.frames)

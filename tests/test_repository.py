@@ -29,7 +29,7 @@ LAYERS = (
     ("pose", "config"),
     ("formats", "dataset", "metrics"),
     ("training", "inference"),
-    ("backends", "export", "synth"),
+    ("backends", "export", "synth", "video"),
     ("report", "labelling", "stage_code"),
     ("stages", "doctor"),
     ("cli",),

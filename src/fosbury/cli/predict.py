@@ -123,7 +123,7 @@ def _line(result: Result) -> str:
         return f"{name}: was finished before"
     rate, share = done.frames / max(done.seconds, 1e-9), done.look_seconds / max(done.seconds, 1e-9)
     line = (
-        f"{name}: {done.frames} frames in {done.seconds:.1f} s ({rate:.1f} a second; the model took {share:.0%} of it), "
+        f"{name}: {done.frames} frames in {done.seconds:.1f} s ({rate:.1f} a second, the model {share:.0%} of it), "
         f"{done.looked} looked at, athlete in {done.seen}, {done.swapped} limbs exchanged"
     )
     notes = "".join(f"\nnote: {name}: {note}" for note in done.notes)

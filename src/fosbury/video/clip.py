@@ -132,7 +132,7 @@ def predict_clip(
             outputs.append(open_output(name, target, skeleton, folder))
     last: Answer | None = None
     with Kept(work / "answers.jsonl", settings) as kept:
-        answers = _counted(ahead(look(clip, predictor, how.pace, kept, done.notes), how.pace.depth), clip, done)
+        answers = _counted(ahead(look(clip, predictor, how.pace, kept, notes=done.notes), how.pace.depth), clip, done)
         frames = settle(answers, skeleton, how.steps)
         if VIDEO in targets:
             frames = _drawn(clip, targets[VIDEO], frames, skeleton, how)
@@ -174,8 +174,7 @@ def _drawn(clip: Path, target: Path, frames: Iterable[Settled], skeleton: Skelet
     def draw() -> Iterator[tuple[Settled, np.ndarray]]:
         for settled, (index, image) in zip(frames, pictures, strict=True):
             assert index == settled.answer.index
-            rate = 1000 / settled.answer.latency_ms if settled.answer.latency_ms else 0.0
-            yield settled, draw_frame(image, settled, skeleton, how.overlay, rate)
+            yield settled, draw_frame(image, settled, skeleton, how.overlay)
 
     with writing(target, clip, how.digest(clip)) as writer:
         for settled, image in ahead(draw(), depth):

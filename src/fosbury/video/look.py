@@ -155,7 +155,9 @@ def _answer(record: dict[str, Any]) -> Answer:
     )
 
 
-def look(path: Path, predictor: Predictor, pace: Pace, kept: Kept, notes: list[str]) -> Iterator[Answer]:
+def look(
+    path: Path, predictor: Predictor, pace: Pace, kept: Kept, *, notes: list[str] | None = None
+) -> Iterator[Answer]:
     """Yield what a model sees in each frame of a clip, in the order of time.
 
     Parameters
@@ -165,7 +167,7 @@ def look(path: Path, predictor: Predictor, pace: Pace, kept: Kept, notes: list[s
     pace : Pace
     kept : Kept
         What it holds already is not looked at again.
-    notes : list of str
+    notes : list of str, optional
         Is appended to: what was odd about the file.
 
     Raises
@@ -200,7 +202,7 @@ def _groups(shown: Iterable[_Shown], size: int) -> Iterator[list[_Shown]]:
         yield group
 
 
-def _shown(path: Path, start: int, notes: list[str]) -> Iterator[_Shown]:
+def _shown(path: Path, start: int, notes: list[str] | None) -> Iterator[_Shown]:
     """Pictures of a clip from a frame on; cuts are looked for from the first frame on."""
     cuts, small = CutFinder(), VideoReformatter()
     for index, timestamp_ms, frame in decode(path, notes=notes):

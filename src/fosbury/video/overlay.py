@@ -24,7 +24,7 @@ class Overlay:
     Attributes
     ----------
     joints, latency, rate : bool
-        Joints and bones; milliseconds that the look at the frame took; frames a second so far.
+        Joints and bones; milliseconds that the look at the frame took; frames a second that this allows.
     score : float
         Least score of a joint that is drawn.
     """
@@ -35,7 +35,7 @@ class Overlay:
     score: float = DRAWN
 
 
-def draw_frame(image: np.ndarray, settled: Settled, skeleton: Skeleton, overlay: Overlay, rate: float) -> np.ndarray:
+def draw_frame(image: np.ndarray, settled: Settled, skeleton: Skeleton, overlay: Overlay) -> np.ndarray:
     """Draw on a frame.
 
     Parameters
@@ -46,8 +46,6 @@ def draw_frame(image: np.ndarray, settled: Settled, skeleton: Skeleton, overlay:
     skeleton : Skeleton
         Of its pose.
     overlay : Overlay
-    rate : float
-        Frames a second.
 
     Returns
     -------
@@ -58,10 +56,11 @@ def draw_frame(image: np.ndarray, settled: Settled, skeleton: Skeleton, overlay:
         points = np.where((pose.confidence >= overlay.score)[:, None], pose.keypoints, np.nan)
         image = draw_pose(image, points, skeleton, size=max(1.0, 2 * scale))
     words = []
-    if overlay.latency and settled.answer.poses is not None:
-        words.append(f"{settled.answer.latency_ms:.0f} ms")
-    if overlay.rate:
-        words.append(f"{rate:.0f} frames/s")
+    took = settled.answer.latency_ms
+    if overlay.latency and took:
+        words.append(f"{took:.0f} ms")
+    if overlay.rate and took:
+        words.append(f"{1000 / took:.0f} frames/s")
     if words:
         image = _write(np.ascontiguousarray(image), "  ".join(words), scale)
     return image
