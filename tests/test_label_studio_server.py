@@ -27,7 +27,8 @@ from fosbury.errors import BadInput, WorkFailed
 from fosbury.formats.coco import read_coco, skeleton_of
 from fosbury.formats.importing import import_labels
 from fosbury.formats.label_studio import write_label_studio
-from fosbury.labelling.servers.label_studio import STATE, TOKEN, Server, connect, pull, push
+from fosbury.labelling.servers.folder import STATE
+from fosbury.labelling.servers.label_studio import TOKEN, Server, pull, push
 from fosbury.pose import Dataset, Frame, Person
 
 REAL = os.environ.get("FOSBURY_TEST_LABEL_STUDIO")
@@ -170,7 +171,7 @@ def test_what_is_pushed_comes_back(studio, tmp_path, monkeypatch, token):
     result = CliRunner().invoke(app, ["pull", "--server", studio.url, "--project", "1", "-o", str(output)])
     assert result.exit_code == 0, result.output
     check_identity(dataset, output, folder / "images", tmp_path / "raw")
-    for text in (result.output, output.read_text(), (folder / STATE).read_text(), repr(connect(studio.url))):
+    for text in (result.output, output.read_text(), (folder / STATE).read_text(), repr(Server.connect(studio.url))):
         assert token not in text
 
 
@@ -180,11 +181,11 @@ def test_a_push_that_was_stopped_goes_on_and_sends_nothing_twice(studio, tmp_pat
     prelabels(folder)
     studio.state["fail_after"] = requests
     try:
-        push(folder, connect(studio.url))
+        push(folder, Server.connect(studio.url))
     except WorkFailed as error:
         assert LEGACY not in str(error)
     studio.state["fail_after"] = None
-    done = push(folder, connect(studio.url))
+    done = push(folder, Server.connect(studio.url))
     assert done.new + done.before == 3
     assert len(studio.state["projects"]) == 1
     assert sorted(task["data"]["file_name"] for task in studio.state["tasks"]) == [
@@ -197,11 +198,11 @@ def test_a_push_that_was_stopped_goes_on_and_sends_nothing_twice(studio, tmp_pat
 def test_a_project_made_before_the_state_was_written_is_found_again(studio, tmp_path):
     folder = tmp_path / "pre"
     prelabels(folder)
-    push(folder, connect(studio.url))
+    push(folder, Server.connect(studio.url))
     state = json.loads((folder / STATE).read_text())
     (folder / "images").rename(tmp_path / "images")
     (folder / STATE).write_text(json.dumps({**state, "project": None}))
-    assert push(folder, connect(studio.url)).before == 3
+    assert push(folder, Server.connect(studio.url)).before == 3
     assert len(studio.state["projects"]) == 1
 
 
@@ -212,10 +213,10 @@ def test_what_is_wrong_is_said_and_nothing_is_written(studio, tmp_path, monkeypa
     with pytest.raises(BadInput, match=r"refuses the token; set LABEL_STUDIO_API_KEY"):
         push(folder, Server(studio.url, "wrong"))
     with pytest.raises(BadInput, match=r"knows no /api/projects/7/"):
-        pull(connect(studio.url), 7, output)
-    push(folder, connect(studio.url))
+        pull(Server.connect(studio.url), 7, output)
+    push(folder, Server.connect(studio.url))
     with pytest.raises(BadInput, match="nothing of the project is labelled"):
-        pull(connect(studio.url), 1, output)
+        pull(Server.connect(studio.url), 1, output)
     with pytest.raises(WorkFailed, match="cannot be reached"):
         pull(Server("http://127.0.0.1:9", LEGACY), 1, output)
     with pytest.raises(BadInput, match="belongs to http"):
@@ -224,22 +225,22 @@ def test_what_is_wrong_is_said_and_nothing_is_written(studio, tmp_path, monkeypa
     (folder / "images/club/ü.png").unlink()
     sent = len(studio.state["log"])
     with pytest.raises(BadInput, match=r"has no picture club/ü.png \(1 are missing\); name the folder"):
-        push(folder, connect(studio.url))
+        push(folder, Server.connect(studio.url))
     assert len(studio.state["log"]) == sent
     for url in ("labels.example.org", "https://me:secret@labels.example.org"):
         with pytest.raises(BadInput, match="no plain address") as caught:
-            connect(url)
+            Server.connect(url)
         assert "secret" not in str(caught.value)
     monkeypatch.delenv(TOKEN)
     with pytest.raises(BadInput, match="is not set"):
-        connect(studio.url)
+        Server.connect(studio.url)
 
 
 @pytest.mark.skipif(REAL is None, reason="needs FOSBURY_TEST_LABEL_STUDIO, the address of a server")
 def test_a_real_server(tmp_path):
     folder = tmp_path / "pre"
     dataset = prelabels(folder)
-    server = connect(str(REAL))
+    server = Server.connect(str(REAL))
     done = push(folder, server)
     assert push(folder, server).before == 3
     for task in server.ask("GET", f"/api/tasks/?project={done.project}&fields=all")["tasks"]:
