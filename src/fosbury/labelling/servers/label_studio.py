@@ -27,6 +27,8 @@ TOKEN = "LABEL_STUDIO_API_KEY"
 """Variable of the environment, the one of Label Studio's own SDK; a personal access token or a legacy one."""
 NAME = "file_name"
 """Key of a task's data that keeps the name of its picture, which an upload changes."""
+SHORTEST = 3
+"""Letters of a project's title; Label Studio refuses fewer, and more than 50."""
 PAGE = 100
 
 
@@ -107,6 +109,7 @@ def _project(state: State, server: LabelServer, title: str, config: str) -> int:
     if isinstance(state.known["project"], int):
         return state.known["project"]
     found = [each["id"] for each in _pages(server, "/api/projects/", {}) if each.get("description") == state.mark]
+    title = title if len(title) >= SHORTEST else f"fosbury {title}"
     body = {"title": title[:50], "description": state.mark, "label_config": config, "show_collab_predictions": True}
     number = int(found[0] if found else server.ask("POST", "/api/projects/", body)["id"])
     state.put(project=number)
