@@ -1,6 +1,6 @@
 """Push to and pull from a small server in place of CVAT, which needs containers.
 
-Paths, headers and answers are those of cvat-sdk 2.80, whose client works with this server where it is installed; how
+Paths, headers and answers are those of cvat-sdk 2.80, whose client is tried on it where that is installed; how
 uploads, background work and equal names behave is that of cvat/apps/engine (views.py, mixins.py) of cvat-ai/cvat.
 """
 
@@ -169,7 +169,7 @@ class Cvat(BaseHTTPRequestHandler):
                 return 409, "File with same name already exists"
             task["parts"][place] = [name, int(self.headers["Upload-Length"]), b""]
             # what a proxy makes of it: another host
-            address = f"http://localhost:8080/api/tasks/{number}/{what}/{place}"
+            address = f"{self.server.state['host']}/api/tasks/{number}/{what}/{place}"
             return 201, None, {"Location": address, "Upload-Filename": name}
         assert "Upload-Finish" in self.headers
         if what == "data":
@@ -236,7 +236,7 @@ class Cvat(BaseHTTPRequestHandler):
             state["export"] = zipped({"annotations.xml": (texts or [EMPTY])[0]})
         request = f"action=export&target=project&id={number}&subresource=dataset"
         operation = {"type": "export:dataset", "target": "project", "project_id": int(number)}
-        address = f"http://localhost:8080/api/projects/{number}/dataset/download?rq_id=1"
+        address = f"{state['host']}/api/projects/{number}/dataset/download?rq_id=1"
         made = {"id": request, "operation": operation, "created_date": DATE, "result_url": address}
         state["requests"][request] = {**made, "status": "queued", "message": ""}
         return 202, {"rq_id": request}
@@ -253,7 +253,12 @@ def found(entry):
 def public(task):
     summary = {"url": f"http://localhost:8080/api/jobs?task_id={task['id']}"}
     shown = {key: task[key] for key in ("id", "name", "project_id")}
-    return {**shown, "size": len(task["frames"]), "jobs": {**summary, "count": 1}, "labels": summary}
+    return {
+        **shown,
+        "size": len(task["frames"]),
+        "jobs": {**summary, "count": 1, "completed": 0, "validation": 0},
+        "labels": summary,
+    }
 
 
 def open_request(request):
@@ -280,6 +285,7 @@ def site(monkeypatch):
         "lost": False,
         "refuse": None,
         "moved": None,
+        "host": "http://localhost:8080",
         "cut": 0,
     }
     threading.Thread(target=made.serve_forever, daemon=True).start()
@@ -515,16 +521,35 @@ def test_the_tool_is_known_by_the_folder_and_by_the_output(tmp_path):
         tool_of_folder(tmp_path / "images")
 
 
-def test_the_small_server_is_one_to_the_sdk_of_cvat(site, tmp_path):
+def test_the_sdk_of_cvat_asks_the_same_and_reads_the_answers(site, tmp_path):
     sdk = pytest.importorskip("cvat_sdk")
     folder = tmp_path / "pre"
     prelabels(folder)
     push(folder, Server.connect(site.url))
+    imported = site.state["log"][-6:]
+    site.state["tasks"][1]["jobs"][0]["state"] = "completed"
+    begin = len(site.state["log"])
+    pull(Server.connect(site.url), 1, tmp_path / "ours.xml")
+    ours = [each for each in site.state["log"][begin:] if each[1] != "/api/jobs"]
+    site.state["host"] = site.url
     with sdk.make_client(site.url, access_token=ACCESS) as client:
+        client.config.status_check_period = 0
         (project,) = client.projects.list()
         task = client.tasks.retrieve(1)
         assert (task.name, task.size, task.project_id) == (project.name, 3, project.id)
         assert [frame.name for frame in task.get_frames_info()] == PICTURES
-        client.config.status_check_period = 0
-        task.import_annotations("CVAT 1.1", folder / "annotations.xml", status_check_period=0)
-        assert site.state["imports"] == 2
+        begin = len(site.state["log"])
+        task.import_annotations("CVAT 1.1", folder / "annotations.xml")
+        assert without_places(site.state["log"][begin:]) == without_places(imported)
+        begin = len(site.state["log"])
+        project.export_dataset("CVAT for images 1.1", tmp_path / "theirs.zip", include_images=False)
+        assert site.state["log"][begin:] == ours
+        labels = json.loads((folder / "skeleton.json").read_text())
+        again = client.projects.create({"name": "by the SDK", "labels": labels})
+        assert site.state["labels"][again.id] == site.state["labels"][1]
+    with zipfile.ZipFile(tmp_path / "theirs.zip") as archive:
+        assert archive.read("annotations.xml") == (tmp_path / "ours.xml").read_bytes()
+
+
+def without_places(log):
+    return [(way, re.sub(r"[-0-9a-f]{36}", "PLACE", path)) for way, path in log]
