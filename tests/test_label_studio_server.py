@@ -1,7 +1,7 @@
 """Push and pull: against a small server in place of Label Studio, and a real one where it is given.
 
-Its import of files answers as label_studio/data_import/api.py of HumanSignal/label-studio; projects, tasks, exports and
-tokens as they are understood, not checked. The real one: FOSBURY_TEST_LABEL_STUDIO, its address, and
+The small one answers with what Label Studio 1.23.2 answered (``label_studio_answers.json``; labels and configuration
+are left out there) and names uploaded files as it does. The real one: FOSBURY_TEST_LABEL_STUDIO, its address, and
 LABEL_STUDIO_API_KEY.
 """
 
@@ -15,7 +15,7 @@ import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -27,11 +27,13 @@ from fosbury.errors import BadInput, WorkFailed
 from fosbury.formats.coco import read_coco, skeleton_of
 from fosbury.formats.importing import import_labels
 from fosbury.formats.label_studio import write_label_studio
-from fosbury.labelling.servers.label_studio import STATE, TOKEN, Server, connect, pull, push
+from fosbury.labelling.servers.folder import STATE
+from fosbury.labelling.servers.label_studio import TOKEN, Server, pull, push
 from fosbury.pose import Dataset, Frame, Person
 
 REAL = os.environ.get("FOSBURY_TEST_LABEL_STUDIO")
 LEGACY, PERSONAL = "0123456789abcdef", "head.body.tail"
+ANSWERS = json.loads(Path(__file__).with_name("label_studio_answers.json").read_text(encoding="utf-8"))
 NAMES = ("left_hip", "right_hip", "left_knee")
 
 
@@ -58,7 +60,7 @@ class LabelStudio(BaseHTTPRequestHandler):
             return self.answer(200 if good else 401, {"access": f"access{len(state['log'])}"} if good else {})
         state["log"].append((way, parts.path))
         if authority != f"Token {LEGACY}" and not re.fullmatch(r"Bearer access\d+", authority or ""):
-            return self.answer(401, {"detail": "Invalid token."})
+            return self.answer(401, ANSWERS["refused token"])
         if state["fail_after"] is not None and len(state["log"]) > state["fail_after"]:
             return self.answer(500, {"detail": authority})
         return self.answer(*self.route(way, parts.path, query, body))
@@ -68,29 +70,38 @@ class LabelStudio(BaseHTTPRequestHandler):
         projects, tasks, uploads = state["projects"], state["tasks"], state["uploads"]
         if path == "/api/projects/":
             if way == "GET":
-                return 200, {"count": len(projects), "results": projects}
-            projects.append({"id": len(projects) + 1, **json.loads(body)})
+                return 200, {"count": len(projects), "next": None, "previous": None, "results": projects}
+            asked = json.loads(body)
+            if len(asked["title"]) < 3:
+                return 400, ANSWERS["refused project"]
+            projects.append({**ANSWERS["GET project"], **asked, "id": len(projects) + 1})
             return 201, projects[-1]
         if path == "/api/tasks/":
             size, page = int(query["page_size"]), int(query["page"])
-            return 200, {"total": len(tasks), "tasks": tasks[(page - 1) * size : page * size]}
+            there = tasks[(page - 1) * size : page * size]
+            if page > 1 and not there:
+                return 404, ANSWERS["no such page"]
+            return 200, {**ANSWERS["GET tasks"], "total": len(tasks), "tasks": there}
         if match := re.fullmatch(r"/api/import/file-upload/(\d+)", path):
-            return 200, {"id": int(match[1]), "file": uploads[int(match[1]) - 1][0]}
+            return 200, {**ANSWERS["GET file-upload"], "id": int(match[1]), "file": uploads[int(match[1]) - 1][0]}
         number = int(re.match(r"/api/projects/(\d+)/", path)[1])
         if number > len(projects):
-            return 404, {"detail": "Not found."}
+            return 404, ANSWERS["no such project"]
         if path.endswith("/export"):
-            return 200, [task for task in tasks if task["annotations"]]
+            exported = ANSWERS["GET export"][0]
+            return 200, [{**exported, **task, "predictions": [1]} for task in tasks if task["annotations"]]
         if not path.endswith("/import"):
             return 200, projects[number - 1]
         if query.get("commit_to_project") == "false":
-            name = unquote(re.search(rb'filename="([^"]+)"', body)[1].decode())
+            name = re.search(rb'filename="([^"]+)"', body)[1].decode().replace(" ", "_")
+            name = re.sub(r"[^-.\w]", "", name)
             content = body.split(b"\r\n\r\n", 1)[1].rsplit(b"\r\n--", 1)[0]
-            uploads.append((f"upload/{number}/{len(uploads):08x}-{name.replace(' ', '_')}", content))
-            return 201, {"task_count": 1, "file_upload_ids": [len(uploads)]}
+            uploads.append((f"upload/{number}/{len(uploads):08x}-{name}", content))
+            return 201, {**ANSWERS["POST import, a picture"], "file_upload_ids": [len(uploads)]}
+        model = ANSWERS["GET tasks"]["tasks"][0]
         for task in json.loads(body):
-            tasks.append({"id": len(tasks) + 1, "annotations": [], **task})
-        return 201, {"task_count": 1}
+            tasks.append({**model, **task, "id": len(tasks) + 1, "annotations": []})
+        return 201, ANSWERS["POST import, a task"]
 
     def answer(self, code: int, content) -> None:
         text = json.dumps(content).encode()
@@ -134,7 +145,8 @@ def prelabels(folder: Path) -> Dataset:
 def submit(tasks: list[dict]) -> None:
     """As a person does who accepts every pre-label."""
     for task in tasks:
-        task["annotations"] = [{"completed_by": 1, "result": copy.deepcopy(task["predictions"][0]["result"])}]
+        accepted = copy.deepcopy(task["predictions"][0]["result"])
+        task["annotations"] = [{**ANSWERS["GET export"][0]["annotations"][0], "result": accepted}]
 
 
 def check_identity(dataset: Dataset, tasks: Path, images: Path, root: Path) -> None:
@@ -170,7 +182,7 @@ def test_what_is_pushed_comes_back(studio, tmp_path, monkeypatch, token):
     result = CliRunner().invoke(app, ["pull", "--server", studio.url, "--project", "1", "-o", str(output)])
     assert result.exit_code == 0, result.output
     check_identity(dataset, output, folder / "images", tmp_path / "raw")
-    for text in (result.output, output.read_text(), (folder / STATE).read_text(), repr(connect(studio.url))):
+    for text in (result.output, output.read_text(), (folder / STATE).read_text(), repr(Server.connect(studio.url))):
         assert token not in text
 
 
@@ -180,11 +192,11 @@ def test_a_push_that_was_stopped_goes_on_and_sends_nothing_twice(studio, tmp_pat
     prelabels(folder)
     studio.state["fail_after"] = requests
     try:
-        push(folder, connect(studio.url))
+        push(folder, Server.connect(studio.url))
     except WorkFailed as error:
         assert LEGACY not in str(error)
     studio.state["fail_after"] = None
-    done = push(folder, connect(studio.url))
+    done = push(folder, Server.connect(studio.url))
     assert done.new + done.before == 3
     assert len(studio.state["projects"]) == 1
     assert sorted(task["data"]["file_name"] for task in studio.state["tasks"]) == [
@@ -197,12 +209,18 @@ def test_a_push_that_was_stopped_goes_on_and_sends_nothing_twice(studio, tmp_pat
 def test_a_project_made_before_the_state_was_written_is_found_again(studio, tmp_path):
     folder = tmp_path / "pre"
     prelabels(folder)
-    push(folder, connect(studio.url))
+    push(folder, Server.connect(studio.url))
     state = json.loads((folder / STATE).read_text())
     (folder / "images").rename(tmp_path / "images")
     (folder / STATE).write_text(json.dumps({**state, "project": None}))
-    assert push(folder, connect(studio.url)).before == 3
+    assert push(folder, Server.connect(studio.url)).before == 3
     assert len(studio.state["projects"]) == 1
+
+
+def test_a_folder_with_a_short_name_makes_a_project(studio, tmp_path):
+    prelabels(tmp_path / "j1")
+    push(tmp_path / "j1", Server.connect(studio.url))
+    assert studio.state["projects"][0]["title"] == "fosbury j1"
 
 
 def test_what_is_wrong_is_said_and_nothing_is_written(studio, tmp_path, monkeypatch):
@@ -212,10 +230,10 @@ def test_what_is_wrong_is_said_and_nothing_is_written(studio, tmp_path, monkeypa
     with pytest.raises(BadInput, match=r"refuses the token; set LABEL_STUDIO_API_KEY"):
         push(folder, Server(studio.url, "wrong"))
     with pytest.raises(BadInput, match=r"knows no /api/projects/7/"):
-        pull(connect(studio.url), 7, output)
-    push(folder, connect(studio.url))
+        pull(Server.connect(studio.url), 7, output)
+    push(folder, Server.connect(studio.url))
     with pytest.raises(BadInput, match="nothing of the project is labelled"):
-        pull(connect(studio.url), 1, output)
+        pull(Server.connect(studio.url), 1, output)
     with pytest.raises(WorkFailed, match="cannot be reached"):
         pull(Server("http://127.0.0.1:9", LEGACY), 1, output)
     with pytest.raises(BadInput, match="belongs to http"):
@@ -224,22 +242,22 @@ def test_what_is_wrong_is_said_and_nothing_is_written(studio, tmp_path, monkeypa
     (folder / "images/club/ü.png").unlink()
     sent = len(studio.state["log"])
     with pytest.raises(BadInput, match=r"has no picture club/ü.png \(1 are missing\); name the folder"):
-        push(folder, connect(studio.url))
+        push(folder, Server.connect(studio.url))
     assert len(studio.state["log"]) == sent
     for url in ("labels.example.org", "https://me:secret@labels.example.org"):
         with pytest.raises(BadInput, match="no plain address") as caught:
-            connect(url)
+            Server.connect(url)
         assert "secret" not in str(caught.value)
     monkeypatch.delenv(TOKEN)
     with pytest.raises(BadInput, match="is not set"):
-        connect(studio.url)
+        Server.connect(studio.url)
 
 
 @pytest.mark.skipif(REAL is None, reason="needs FOSBURY_TEST_LABEL_STUDIO, the address of a server")
 def test_a_real_server(tmp_path):
     folder = tmp_path / "pre"
     dataset = prelabels(folder)
-    server = connect(str(REAL))
+    server = Server.connect(str(REAL))
     done = push(folder, server)
     assert push(folder, server).before == 3
     for task in server.ask("GET", f"/api/tasks/?project={done.project}&fields=all")["tasks"]:

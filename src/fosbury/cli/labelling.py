@@ -185,28 +185,32 @@ def prelabel(
         typer.echo(f"note: {note}")
 
 
-Url = Annotated[str, typer.Option("--server", help="Address of a Label Studio.")]
+Url = Annotated[str, typer.Option("--server", help="Address of a Label Studio or a CVAT.")]
 
 
 @app.command()
 def push(
-    folder: Annotated[Path, typer.Argument(help="With tasks.json and labelling_config.xml.")],
+    folder: Annotated[Path, typer.Argument(help="Pre-labels for one tool: cvat or label_studio of fosbury prelabel.")],
     server: Url,
     title: Annotated[str | None, typer.Option(help="Of a new project; the folder's name if not given.")] = None,
     images: Annotated[
         Path | None, typer.Option(help="Folder of the pictures; images in the folder, or beside it, if not given.")
     ] = None,
+    tool: Annotated[
+        str | None, typer.Option(help="cvat or label_studio; what the folder is for, if not given.")
+    ] = None,
 ) -> None:
-    """Put pictures and pre-labels into a project of a Label Studio; the token is LABEL_STUDIO_API_KEY.
+    """Put pictures and pre-labels into a project of a Label Studio or a CVAT.
 
-    A push that was stopped goes on where it was when the same command is given again.
+    The token is LABEL_STUDIO_API_KEY or CVAT_ACCESS_TOKEN. A push that was stopped goes on where it was when the same
+    command is given again.
 
     Example: `fosbury push prelabels/jump1/label_studio --server http://127.0.0.1:8080 --images frames/jump1`
     """
-    from fosbury.labelling.servers.label_studio import connect
-    from fosbury.labelling.servers.label_studio import push as send
+    from fosbury.labelling.servers.registry import tool_of_folder
 
-    done = send(folder, connect(server), title, images)
+    chosen = tool_of_folder(folder, tool)
+    done = chosen.push(folder, chosen.server.connect(server), title, images)
     before = f", {done.before} were there" if done.before else ""
     typer.echo(f"project {done.project} of {server}: {done.new} new pictures{before}")
 
@@ -215,15 +219,26 @@ def push(
 def pull(
     server: Url,
     project: Annotated[int, typer.Option(min=1, help="Its number, as push prints it.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Gets the labels, for fosbury import.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Gets the labels: .json of a Label Studio, .xml of a CVAT.")
+    ],
+    tool: Annotated[
+        str | None, typer.Option(help="cvat or label_studio; by the output's suffix, if not given.")
+    ] = None,
 ) -> None:
-    """Fetch the labels of a project of a Label Studio; the token is LABEL_STUDIO_API_KEY.
+    """Fetch the labels of a project of a Label Studio or a CVAT.
+
+    The token is LABEL_STUDIO_API_KEY or CVAT_ACCESS_TOKEN.
 
     Example: `fosbury pull --server http://127.0.0.1:8080 --project 1 --output labels/tasks.json`
     """
-    from fosbury.labelling.servers.label_studio import connect
-    from fosbury.labelling.servers.label_studio import pull as fetch
+    from fosbury.labelling.servers.registry import tool_of_output
 
+    chosen = tool_of_output(output, tool)
     check_output(output, "--output")
-    count = fetch(connect(server), project, output)
-    typer.echo(f"{output}: {count} labelled pictures; bring them in with 'fosbury import {output} --images FOLDER'")
+    done = chosen.pull(chosen.server.connect(server), project, output)
+    typer.echo(
+        f"{output}: {done.pictures} labelled pictures; bring them in with 'fosbury import {output} --images FOLDER'"
+    )
+    if done.note is not None:
+        typer.echo(f"note: {done.note}")
