@@ -76,7 +76,7 @@ def server(tmp_path) -> Iterator[ReviewServer]:
 
 def ask(server: ReviewServer, method: str, path: str, body: object = None, **headers: str | None):
     """Status, headers and content of one request; a header that is None is not sent."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
     content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
     usual: dict[str, str | None] = {"Host": f"127.0.0.1:{server.server_port}"}
     if method == "POST":
@@ -323,6 +323,8 @@ class TestSources:
         found = find_pictures(shared / "form/lumbar")
         assert len(found.pictures) == 205 and found.skeleton is not None and len(found.skeleton) == 17
         assert all(each.path.is_file() for each in found.pictures)
+        named = [[found.skeleton.joints[joint] for joint in bone] for bone in found.skeleton.bones]
+        assert ["Left knee", "Left ankle"] in [[name.capitalize() for name in bone] for bone in named]  # of coco17
         flops = find_pictures(shared / "flops/annotations.json", shared / "flops/images")
         assert len(flops.pictures) == 27
 
@@ -362,7 +364,7 @@ def test_a_review_that_is_killed_goes_on_where_it_was(tmp_path):
     labels(tmp_path / "set")
     process, address = start(tmp_path)
     place = urlsplit(address)
-    connection = http.client.HTTPConnection(place.netloc, timeout=20)
+    connection = http.client.HTTPConnection(place.netloc, timeout=60)
     headers = {"X-Fosbury-Token": place.path.strip("/"), "Content-Type": "application/json"}
     for index in range(3):
         body = json.dumps(decision(keep=index != 1, label="correct", note=f"note {index}"))
@@ -373,7 +375,7 @@ def test_a_review_that_is_killed_goes_on_where_it_was(tmp_path):
     process.wait()
     process, _ = start(tmp_path)
     os.kill(process.pid, signal.SIGINT)
-    said, _ = process.communicate(timeout=20)
+    said, _ = process.communicate(timeout=60)
     assert process.returncode == 0 and "review.csv: 2 kept, 1 dropped, 1 open" in said
     assert [row["note"] for row in rows(tmp_path / "review.csv")] == ["note 0", "note 1", "note 2"]
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["review.csv", "set"]

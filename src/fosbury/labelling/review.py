@@ -21,6 +21,7 @@ from fosbury.formats.label_table import COLUMNS, DROPPED, KEEP, KEPT, read_label
 from fosbury.formats.layout import LabelFile, find_label_files
 from fosbury.formats.recognise import refuse_other_tools
 from fosbury.formats.registry import LabelFormat, all_formats
+from fosbury.labelling.bones import with_bones
 from fosbury.labelling.pictures import Picture, gather
 from fosbury.media.files import check_file
 from fosbury.pose import Dataset, Frame
@@ -135,7 +136,7 @@ def _named(pictures: Sequence[Picture], dataset: Dataset | None) -> Reviewed:
         except UnicodeEncodeError:
             raise BadInput(picture.path, "has a name that is not text", "rename it") from None
     notes = () if dataset is None else dataset.notes
-    return Reviewed(tuple(pictures), None if dataset is None else dataset.skeleton, notes)
+    return Reviewed(tuple(pictures), None if dataset is None else with_bones(dataset.skeleton), notes)
 
 
 def clean(text: object, field: str) -> str:
