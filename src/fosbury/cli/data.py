@@ -76,7 +76,7 @@ def import_set(
         LabelBy, typer.Option(help="Form label of frames whose labels name none: the path's name, or their folder's.")
     ] = LabelBy.labels,
     label_table: Annotated[
-        Path | None, typer.Option(help="CSV of form labels, which count first: frame_path,label,description.")
+        Path | None, typer.Option(help="CSV of form labels, which count first, such as fosbury review writes.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check everything, and make nothing.")] = False,
 ) -> None:

@@ -242,3 +242,50 @@ def pull(
     )
     if done.note is not None:
         typer.echo(f"note: {done.note}")
+
+
+@app.command()
+def review(
+    source: Annotated[
+        Path, typer.Argument(metavar="FOLDER|LABELS", help="A folder of pictures, or labels of any format.")
+    ],
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the pictures; looked for beside the labels if not given.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="CSV table; an old one is gone on with.")] = Path(
+        "review.csv"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; 0 takes a free one.")] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
+) -> None:
+    """Go through pictures in the browser: keep or drop, form label, description, note; saved at once.
+
+    Only this machine sees the page. The table is for `fosbury import --label-table`.
+
+    Example: `fosbury review frames/jump1 --output review.csv`
+    """
+    import webbrowser
+
+    from fosbury.labelling.review import Review, find_pictures
+    from fosbury.labelling.review_server import ReviewServer
+
+    check_output(output, "--output")
+    found = find_pictures(source, images)
+    going = Review(found, output)
+    with ReviewServer(going, port) as server:
+        for note in found.notes:
+            typer.echo(f"note: {note}")
+        if going.strangers:
+            typer.echo(f"note: {len(going.strangers)} rows of {output} are of other pictures; they stay")
+        kept, dropped, left = going.counts()
+        typer.echo(f"{len(going.pictures)} pictures: {kept} kept, {dropped} dropped, {left} open in {output}")
+        typer.echo(f"{server.url}\nCtrl+C ends the review.")
+        if browser:
+            webbrowser.open(server.url)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            typer.echo("")
+    kept, dropped, left = going.counts()
+    typer.echo(f"{output}: {kept} kept, {dropped} dropped, {left} open")
+    typer.echo(f"next: fosbury import LABELS --images FOLDER --name NAME --label-table {output}")

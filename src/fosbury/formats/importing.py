@@ -17,12 +17,12 @@ from fosbury.formats.archive import member_names, unpack
 from fosbury.formats.checking import check_media, with_true_suffixes
 from fosbury.formats.coco import write_coco
 from fosbury.formats.grouping import GroupBy, group_stills
-from fosbury.formats.joining import FileCount, Source, read_sources
+from fosbury.formats.joining import FileCount, Found, Source, read_sources
 from fosbury.formats.label_table import read_label_table, with_labels
 from fosbury.formats.layout import LabelFile, find_label_files
 from fosbury.formats.recognise import refuse_other_tools
 from fosbury.formats.registry import AUTO, LabelFormat, all_formats, label_format
-from fosbury.formats.sets import ANNOTATIONS
+from fosbury.formats.sets import ANNOTATIONS, IMAGES, VIDEOS
 from fosbury.media import image, video
 from fosbury.media.files import check_file
 from fosbury.pose import OCCLUDED, Dataset
@@ -108,7 +108,7 @@ def import_labels(
         Which stills come from one clip, see ``group_stills``.
     label_by : LabelBy
     label_table : str or Path, optional
-        Table of form labels, as ``label_table`` reads it; counts before everything else.
+        Table of form labels and of pictures to leave out, as ``label_table`` reads it; counts before everything else.
     trial : bool
         Read and check everything, and put nothing in place.
 
@@ -137,11 +137,11 @@ def import_labels(
                 sources += _sources(path, _unpacked(path, folder, formats), formats, prefix, label_by)
             where = chosen[0] if len(chosen) == 1 else Path(name)
             found = read_sources(sources, where, None if images is None else Path(images), drop_bad=drop_bad)
+            if table is not None and label_table is not None:  # first: a picture that is dropped may be damaged
+                found = _kept(found, with_labels(found.dataset, table, Path(label_table)))
             found = with_true_suffixes(check_media(found, where, drop_bad=drop_bad))
             dataset = group_stills(found.dataset, found.stills, group_by, name)
             dataset = _labelled(dataset, label_by)
-            if table is not None and label_table is not None:
-                dataset = with_labels(dataset, table, Path(label_table))
         except BadInput as error:
             for folder, path in unpacked.items():
                 error = _renamed(error, str(folder), str(path))
@@ -177,6 +177,14 @@ def _sources(path: Path, where: Path, formats: Sequence[LabelFormat], prefix: st
 
 def _joined(*parts: str) -> str:
     return "/".join(filter(None, parts))
+
+
+def _kept(found: Found, dataset: Dataset) -> Found:
+    """Return what was found with only the frames of ``dataset``, and the files that they need."""
+    names = {f"{IMAGES}/{frame.file_name}" for frame in dataset.frames}
+    names |= {f"{VIDEOS}/{frame.video}" for frame in dataset.frames}
+    files = {name: file for name, file in found.files.items() if name in names}
+    return replace(found, dataset=dataset, files=files)
 
 
 def _labelled(dataset: Dataset, by: LabelBy) -> Dataset:

@@ -1,4 +1,7 @@
-"""Form labels and descriptions of pictures as a table: ``frame_path,label,description``."""
+"""Form labels and descriptions of pictures as a table: ``frame_path,label,description``, and ``keep`` if there is one.
+
+`fosbury review` writes such a table, `fosbury import --label-table` reads it.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,21 @@ from pathlib import Path, PurePosixPath
 
 from fosbury.errors import BadInput, BadInputs
 from fosbury.media.files import check_file
-from fosbury.pose import Dataset
+from fosbury.pose import Dataset, Frame
 
 COLUMNS = ("frame_path", "label", "description")
+KEEP = "keep"
+KEPT, DROPPED = "yes", "no"
+"""Values of the column `KEEP`; an empty cell says nothing."""
 
 
 @dataclass(frozen=True)
 class FrameLabel:
-    """What a row says of a picture."""
+    """What a row says of a picture; ``keep`` is False where it is to be left out."""
 
     label: str | None
     description: str | None
+    keep: bool = True
 
 
 def read_label_table(path: str | Path) -> dict[str, FrameLabel]:
@@ -29,8 +36,8 @@ def read_label_table(path: str | Path) -> dict[str, FrameLabel]:
     Parameters
     ----------
     path : str or Path
-        UTF-8 CSV with the columns ``frame_path`` and ``label``, and ``description`` if there is one; others are
-        passed over. An empty cell says nothing.
+        UTF-8 CSV with the columns ``frame_path`` and ``label``, and ``description`` and ``keep`` (``yes`` or ``no``) if
+        there are some; others are passed over. An empty cell says nothing.
 
     Returns
     -------
@@ -40,7 +47,8 @@ def read_label_table(path: str | Path) -> dict[str, FrameLabel]:
     Raises
     ------
     BadInput, BadInputs
-        If it is no such table, or a row names no picture or one that an earlier row labels in another way.
+        If it is no such table, or a row names no picture or one that an earlier row labels in another way, or says
+        neither yes nor no of keeping it.
     """
     path = check_file(path)
     hint = f"write a CSV file with the columns {','.join(COLUMNS)}"
@@ -53,7 +61,11 @@ def read_label_table(path: str | Path) -> dict[str, FrameLabel]:
                 raise BadInput(path, "has no columns frame_path and label", hint)
             for row in table:
                 name = (row["frame_path"] or "").strip()
-                given = FrameLabel(*((row.get(column) or "").strip() or None for column in COLUMNS[1:]))
+                label, description = ((row.get(column) or "").strip() or None for column in COLUMNS[1:])
+                keep = (row.get(KEEP) or "").strip().lower()
+                given = FrameLabel(label, description, keep != DROPPED)
+                if keep not in ("", KEPT, DROPPED):
+                    problems.append(f"line {table.line_num} says '{keep}' under {KEEP}, which is neither yes nor no")
                 if not name:
                     problems.append(f"line {table.line_num} names no picture")
                 elif labels.setdefault(name, given) != given:
@@ -68,6 +80,8 @@ def read_label_table(path: str | Path) -> dict[str, FrameLabel]:
 def with_labels(dataset: Dataset, labels: Mapping[str, FrameLabel], where: Path) -> Dataset:
     """Give frames the labels and descriptions of a table, which count before those of the files of labels.
 
+    Frames that the table does not keep are left out.
+
     Parameters
     ----------
     dataset : Dataset
@@ -78,13 +92,13 @@ def with_labels(dataset: Dataset, labels: Mapping[str, FrameLabel], where: Path)
 
     Raises
     ------
-    BadInputs
-        If the name of a row fits several frames.
+    BadInput, BadInputs
+        If the name of a row fits several frames, or no frame is kept.
 
     Returns
     -------
     Dataset
-        With a note that counts the rows that fit no frame.
+        With notes that list the rows that fit no frame, and the frames that are left out.
     """
     fits: dict[str, list[int]] = defaultdict(list)
     for index, frame in enumerate(dataset.frames):
@@ -104,12 +118,20 @@ def with_labels(dataset: Dataset, labels: Mapping[str, FrameLabel], where: Path)
             absent.append(name)
     if problems:
         raise BadInputs(where, problems, "name them with their folders")
-    frames = list(dataset.frames)
-    for index, given in chosen.items():
-        frame = frames[index]
+    frames: list[Frame] = []
+    dropped: list[str] = []
+    for index, frame in enumerate(dataset.frames):
+        given = chosen.get(index, FrameLabel(None, None))
+        if not given.keep:
+            dropped.append(frame.file_name)
+            continue
         label, description = given.label or frame.label, given.description or frame.description
-        frames[index] = replace(frame, label=label, description=description)
-    notes = (f"rows of {where.name} that fit no picture ({len(absent)}): {', '.join(absent)}",) if absent else ()
+        frames.append(replace(frame, label=label, description=description))
+    if dropped and not frames:
+        raise BadInput(where, "keeps none of the pictures", f"write yes under {KEEP} for some")
+    notes = [f"rows of {where.name} that fit no picture ({len(absent)}): {', '.join(absent)}"] if absent else []
+    if dropped:
+        notes.append(f"pictures that {where.name} does not keep, left out ({len(dropped)}): {', '.join(dropped)}")
     return replace(dataset, frames=tuple(frames), notes=(*dataset.notes, *notes))
 
 
