@@ -76,7 +76,7 @@ def server(tmp_path) -> Iterator[ReviewServer]:
 
 def ask(server: ReviewServer, method: str, path: str, body: object = None, **headers: str | None):
     """Status, headers and content of one request; a header that is None is not sent."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
     content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
     usual: dict[str, str | None] = {"Host": f"127.0.0.1:{server.server_port}"}
     if method == "POST":
@@ -364,7 +364,7 @@ def test_a_review_that_is_killed_goes_on_where_it_was(tmp_path):
     labels(tmp_path / "set")
     process, address = start(tmp_path)
     place = urlsplit(address)
-    connection = http.client.HTTPConnection(place.netloc, timeout=60)
+    connection = http.client.HTTPConnection(place.netloc)
     headers = {"X-Fosbury-Token": place.path.strip("/"), "Content-Type": "application/json"}
     for index in range(3):
         body = json.dumps(decision(keep=index != 1, label="correct", note=f"note {index}"))
@@ -375,7 +375,7 @@ def test_a_review_that_is_killed_goes_on_where_it_was(tmp_path):
     process.wait()
     process, _ = start(tmp_path)
     os.kill(process.pid, signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate()
     assert process.returncode == 0 and "review.csv: 2 kept, 1 dropped, 1 open" in said
     assert [row["note"] for row in rows(tmp_path / "review.csv")] == ["note 0", "note 1", "note 2"]
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["review.csv", "set"]

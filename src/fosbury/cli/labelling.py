@@ -279,10 +279,10 @@ def review(
             typer.echo(f"note: {len(going.strangers)} rows of {output} are of other pictures; they stay")
         kept, dropped, left = going.counts()
         typer.echo(f"{len(going.pictures)} pictures: {kept} kept, {dropped} dropped, {left} open in {output}")
-        typer.echo(f"{server.url}\nCtrl+C ends the review.")
-        if browser:
-            webbrowser.open(server.url)
         try:
+            typer.echo(f"{server.url}\nCtrl+C ends the review.")
+            if browser:
+                webbrowser.open(server.url)
             server.serve_forever()
         except KeyboardInterrupt:
             typer.echo("")

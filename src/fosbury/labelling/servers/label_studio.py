@@ -48,7 +48,8 @@ class Server(LabelServer):
         if not self._access:
             body, text = json.dumps({"refresh": self.token}).encode(), BytesIO()
             try:
-                self.exchange("POST", "/api/token/refresh", body, {"Content-Type": "application/json"}, text)
+                headers = {"Content-Type": "application/json"}
+                self.exchange("POST", "/api/token/refresh", data=body, headers=headers, into=text)
             except HTTPError as error:
                 raise self.refusal(error, "/api/token/refresh") from None
             answer = self.parsed(text)

@@ -114,16 +114,22 @@ class LabelServer:
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json", "Accept": self.accept} | dict(headers or {})
         try:
-            return self.exchange(way, path, data, {**headers, "Authorization": self.authority()}, into)
+            return self.exchange(
+                way, path, data=data, headers={**headers, "Authorization": self.authority()}, into=into
+            )
         except HTTPError as error:
             if error.code == 401 and self.renew():
                 try:
-                    return self.exchange(way, path, data, {**headers, "Authorization": self.authority()}, into)
+                    return self.exchange(
+                        way, path, data=data, headers={**headers, "Authorization": self.authority()}, into=into
+                    )
                 except HTTPError as again:
                     error = again
             raise self.refusal(error, path) from None
 
-    def exchange(self, way: str, path: str, data: bytes | None, headers: Mapping[str, str], into: BinaryIO) -> Message:
+    def exchange(
+        self, way: str, path: str, *, data: bytes | None, headers: Mapping[str, str], into: BinaryIO
+    ) -> Message:
         """Send one request as it is.
 
         Raises
