@@ -123,7 +123,13 @@ class Cvat(BaseHTTPRequestHandler):
         asked = json.loads(body)
         number = len(projects) + 1
         summary = {"url": f"http://localhost:8080/api/labels?project_id={number}"}
-        projects[number] = {"id": number, "name": asked["name"], "labels": summary, "tasks": {"count": 0, **summary}}
+        projects[number] = {
+            "id": number,
+            "name": asked["name"],
+            "labels": summary,
+            "tasks": {"count": 0, **summary},
+            "target_storage": {"id": 1, "location": "local", "cloud_storage_id": None},
+        }
         self.server.state["labels"][number] = asked["labels"]
         return 201, projects[number]
 

@@ -259,11 +259,11 @@ def pull(server: LabelServer, project: int, output: Path) -> Pulled:
         server.ask("GET", f"/api/projects/{project}")
         problem = "was not written, for no job of the project was begun"
         raise BadInput(output, problem, "set the state of a job there when its labels are good")
-    query = urlencode({"format": "CVAT for images 1.1", "save_images": "false"})
+    query = urlencode({"format": "CVAT for images 1.1", "save_images": "false", "location": "local"})
     asked = server.ask("POST", f"/api/projects/{project}/dataset/export?{query}")
     address = _wait(server, _request(server, asked)).get("result_url")
     if not isinstance(address, str):
-        raise BadInput(server.url, "keeps the export elsewhere", "set the project's target storage to local there")
+        raise BadInput(server.url, "gives no address of the export", "export 'CVAT for images 1.1' there by hand")
     with TemporaryDirectory() as folder:
         archive = Path(folder) / f"the export of project {project}.zip"
         with archive.open("wb") as file:
