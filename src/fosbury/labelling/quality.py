@@ -2,7 +2,7 @@
 
 A check gives each person, for each bone, joint or limb that it looks at, a score: by how many robust standard
 deviations it is off from what is usual in the set (the median, and 1.4826 times the median deviation to that side).
-A person's severity is the largest of these scores. Where a check has a fixed measure instead, `Check` is made with it.
+What each check finds worst makes a person's severity. Where a check has a fixed measure instead, it says so.
 """
 
 from __future__ import annotations
@@ -106,10 +106,14 @@ class Check:
 
     @property
     def worst(self) -> np.ndarray:
-        """Largest score of each person, shape (N,); 0 where nothing was found."""
+        """Largest score of each person, shape (N,), lowered for the number M that it is the largest of; at least 0.
+
+        Of M normal values the largest exceeds ``z`` about as often as one exceeds the root of ``z**2 - 2 log M``.
+        """
         if not self.scores.shape[1]:
             return np.zeros(len(self.scores))
-        return np.maximum(np.nan_to_num(self.scores, nan=0.0).max(axis=1), 0.0)
+        largest = np.maximum(np.nan_to_num(self.scores, nan=0.0).max(axis=1), 0.0)
+        return np.sqrt(np.maximum(largest**2 - 2 * np.log(self.scores.shape[1]), 0.0))
 
 
 def robust(values: np.ndarray, least: float) -> np.ndarray:
@@ -171,8 +175,8 @@ class Suspect:
 
 
 def severity(checks: Sequence[Check]) -> np.ndarray:
-    """Largest score of each person over all checks, shape (N,)."""
-    return np.max([check.worst for check in checks], axis=0)
+    """Root of the sum of the squares of what each check found worst, shape (N,): several that agree count more."""
+    return np.sqrt(np.sum([check.worst**2 for check in checks], axis=0))
 
 
 def suspects_of(labels: Labels, checks: Sequence[Check], least: float = SUSPECT) -> list[Suspect]:

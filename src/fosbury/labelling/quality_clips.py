@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -20,6 +21,9 @@ FARTHEST = 0.5
 LEAST_MOVE = 0.03
 """Least standard deviation of a joint's place, in longer sides of the box: COCO's sigmas are .025 to .107 of a person's
 scale, which is about 0.7 of that side."""
+GAIN = 0.004
+"""What exchanging sides gains counts so much as a standard deviation, in longer sides of the box: of the labels of gym
+rows one in a hundred gains `quality.SUSPECT` times this beside both neighbours."""
 LEAST_JOINTS = 2
 """Pairs of a part that both frames must have."""
 
@@ -47,7 +51,7 @@ def neighbours(labels: Labels, frames: Sequence[Frame]) -> np.ndarray:
     result = np.full((len(labels.frame), 2), -1)
     for clip in clips.values():
         clip.sort(key=lambda index: _order(frames[index]))
-        for one, other in zip(clip, clip[1:], strict=False):
+        for one, other in pairwise(clip):
             if not _near(frames[one], frames[other]):
                 continue
             for here, there, column in ((one, other, 1), (other, one, 0)):
@@ -106,9 +110,10 @@ def check_clips(labels: Labels, frames: Sequence[Frame]) -> list[Check]:
         return []
     skeleton = labels.skeleton
     steps = [_moved(labels, beside[:, column]) for column in (0, 1)]
-    both = (beside >= 0).all(axis=1)
+    both = np.asarray((beside >= 0).all(axis=1))
     steps.append(np.where(both[:, None, None], (steps[0] + steps[1]) / 2, np.nan))
-    leap = np.fmin.reduce([np.linalg.norm(step, axis=-1) for step in steps])
+    away = np.stack([np.linalg.norm(step, axis=-1) for step in steps])
+    leap = np.fmin(np.fmin(away[0], away[1]), away[2])
     unit = [frames[int(index)].video or frames[int(index)].group for index in labels.frame]
 
     def leaps(person: int, joint: int) -> str:
@@ -126,7 +131,7 @@ def check_clips(labels: Labels, frames: Sequence[Frame]) -> list[Check]:
             return f"{groups[part][0]} seem exchanged beside the frames of {unit[person]} before and after."
 
         joints = [(*map(int, left), *map(int, right)) for _, left, right in groups]
-        scores = np.where(gains > 0, robust(gains, LEAST_MOVE), np.nan)
+        scores = np.where(gains > 0, gains / GAIN, np.nan)
         found.append(Check("sides beside neighbours", scores, joints, flips))
     return found
 
@@ -154,6 +159,6 @@ def _moved(labels: Labels, beside: np.ndarray) -> np.ndarray:
 
 
 def _gain(labels: Labels, beside: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """What exchanging sides gains beside both neighbours, the smaller of the two, shape (N,)."""
+    """Return what exchanging sides gains beside both neighbours, the smaller of the two, shape (N,)."""
     gains = [swapped(*_placed(labels, beside[:, column]), left, right) for column in (0, 1)]
     return np.asarray(np.fmin(*gains))

@@ -10,7 +10,7 @@ import numpy as np
 from fosbury.inference.predict import predict_dataset
 from fosbury.inference.protocol import PoseModel
 from fosbury.labelling.quality import Check, Labels, robust
-from fosbury.labelling.quality_clips import parts, swapped
+from fosbury.labelling.quality_clips import GAIN, parts, swapped
 from fosbury.labelling.quality_shape import named
 from fosbury.metrics.match import match_boxes
 from fosbury.pose import Dataset, Pose
@@ -92,7 +92,7 @@ def check_model(labels: Labels, said: np.ndarray) -> list[Check]:
         def flips(_: int, part: int) -> str:
             return f"{groups[part][0]} seem exchanged: the model has them the other way round."
 
-        joints = [(*map(int, left), *map(int, right)) for _, left, right in groups]
-        scores = np.where(gains > 0, robust(gains, LEAST_OFF), np.nan)
-        found.append(Check("sides beside the model", scores, joints, flips))
+        sides = [(*map(int, left), *map(int, right)) for _, left, right in groups]
+        scores = np.where(gains > 0, gains / GAIN, np.nan)
+        found.append(Check("sides beside the model", scores, sides, flips))
     return found

@@ -10,11 +10,15 @@ from fosbury.skeleton import Skeleton
 LEAST_LENGTH = 0.1
 """Least standard deviation of the logarithm of a length. COCO's annotators, whose standard deviation is a quarter to a
 whole tenth of the square root of a person's area, put a limb's two ends so."""
-LEAST_CROSSED = 0.1
+LEAST_CROSSED = 0.05
 """The same of what exchanging sides would save, in lengths of the two segments."""
-OUTSIDE_PICTURE, OUTSIDE_BOX = 0.01, 0.03
-"""A standard deviation of joints outside, in longer sides of the box: no joint can be seen outside a picture, boxes are
-drawn by hand or by a model. Readers of labels refuse from 0.1 on."""
+LEAST_OUTSIDE = 0.03
+"""Least standard deviation of how far joints lie outside, in longer sides of the box: `SUSPECT` times this is the tenth
+from which on readers of labels refuse a box."""
+HABIT = 0.9
+"""What a tenth of the labels of a joint have is a habit of the set, such as ankles below the edge of the picture."""
+OFTEN, NORMAL_OFTEN = 0.95, 1.645
+"""Sides do cross: what a twentieth of the set saves by exchanging them counts as a twentieth's normal value."""
 SHORTEST = 0.005
 """A bone shorter than this, in sides of the box, counts as so long: two joints in one place."""
 ENOUGH = 3
@@ -95,11 +99,13 @@ def check_lengths(labels: Labels) -> list[Check]:
         word = f"{times:.1f} times as long" if times > 1 else f"{1 / times:.1f} times as short"
         return f"{named(skeleton, lines[line])} is {word} as usual for a person of this size."
 
-    scores = np.fmax(robust(residual, LEAST_LENGTH), robust(-residual, LEAST_LENGTH))
+    share = np.exp(residual)
+    scores = np.fmax(robust(share, LEAST_LENGTH), robust(-share, LEAST_LENGTH))
     found = [Check("length", scores, lines, length)]
     left = [index for index, other in enumerate(mirror) if index < other]
     if left:
         ratio = logs[:, left] - logs[:, mirror[left]]
+        apart = np.abs(share[:, left] - share[:, mirror[left]])
 
         def uneven(person: int, pair: int) -> str:
             longer, shorter = lines[left[pair]], lines[mirror[left[pair]]]
@@ -109,7 +115,7 @@ def check_lengths(labels: Labels) -> list[Check]:
             return f"{named(skeleton, longer)} is {times:.1f} times as long as {named(skeleton, shorter)}."
 
         joints = [(*lines[index], *lines[mirror[index]]) for index in left]
-        found.append(Check("asymmetry", robust(np.abs(ratio), LEAST_LENGTH), joints, uneven))
+        found.append(Check("asymmetry", robust(apart, LEAST_LENGTH), joints, uneven))
     return found
 
 
@@ -143,8 +149,9 @@ def check_crossed(labels: Labels) -> list[Check]:
         )
 
     joints = [(*one, *other) for one, other in pairs]
-    scores = np.where(saved > 0, robust(saved, LEAST_CROSSED), np.nan)
-    return [Check("crossed", scores, joints, reason)]
+    some = np.where(np.isfinite(saved).any(axis=0), saved, 0.0)
+    usual = np.maximum(np.nanquantile(some, OFTEN, axis=0) / NORMAL_OFTEN, LEAST_CROSSED)
+    return [Check("crossed", np.where(saved > 0, saved / usual, np.nan), joints, reason)]
 
 
 def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -162,8 +169,9 @@ def check_place(labels: Labels) -> list[Check]:
         def reason(person: int, joint: int) -> str:
             return f"{named(skeleton, (joint,))} lies {by[person, joint]:.0%} of the box's side outside the {place}."
 
-        scale = OUTSIDE_PICTURE if place == "picture" else OUTSIDE_BOX
-        return Check(f"outside the {place}", by / scale, joints, reason)
+        there = np.where(np.isfinite(by).any(axis=0), by, 0.0)
+        usual = np.maximum(np.nanquantile(there, HABIT, axis=0), LEAST_OUTSIDE)
+        return Check(f"outside the {place}", by / usual, joints, reason)
 
     enough = labels.known.mean(axis=1) >= HALF
     low, high = (_extreme(labels.keypoints, which) for which in (np.fmin, np.fmax))
