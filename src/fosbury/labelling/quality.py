@@ -134,7 +134,7 @@ def robust(values: np.ndarray, least: float) -> np.ndarray:
     Examples
     --------
     >>> robust(np.array([[0.0], [1], [2], [3], [4], [5], [6], [7], [38.0]]), 0.1)[-1].round(1).tolist()
-    [9.2]
+    [11.5]
     """
     result = np.full(values.shape, np.nan)
     for column in range(values.shape[1]):
@@ -142,7 +142,7 @@ def robust(values: np.ndarray, least: float) -> np.ndarray:
         if there.sum() < FEW:
             continue
         above = values[there, column] - np.median(values[there, column])
-        spread = NORMAL * float(np.median(above[above > 0])) if (above > 0).any() else 0.0
+        spread = NORMAL * float(np.median(above[above >= 0]))
         result[there, column] = above / max(spread, least)
     return result
 

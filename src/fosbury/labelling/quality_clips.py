@@ -86,8 +86,8 @@ def parts(skeleton: Skeleton) -> list[tuple[str, np.ndarray, np.ndarray]]:
     return found
 
 
-def swapped(here: np.ndarray, there: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """How much nearer joints come to others once their sides are exchanged: the mean of each, shape (N,).
+def swapped(here: np.ndarray, there: np.ndarray, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean distance of joints from others as they are, and once their sides are exchanged, each of shape (N,).
 
     Parameters
     ----------
@@ -99,8 +99,9 @@ def swapped(here: np.ndarray, there: np.ndarray, left: np.ndarray, right: np.nda
     crossed = np.linalg.norm(here[:, turned] - there[:, order], axis=-1)
     known = np.isfinite(straight + crossed)
     count = known.sum(axis=1)
-    gain = np.where(known, straight - crossed, 0.0).sum(axis=1) / np.maximum(count, 1)
-    return np.where(count >= 2 * LEAST_JOINTS, gain, np.nan)
+    enough = np.where(count >= 2 * LEAST_JOINTS, np.maximum(count, 1), np.nan)
+    means = [np.where(known, each, 0.0).sum(axis=1) / enough for each in (straight, crossed)]
+    return means[0], means[1]
 
 
 def check_clips(labels: Labels, frames: Sequence[Frame]) -> list[Check]:
@@ -160,5 +161,5 @@ def _moved(labels: Labels, beside: np.ndarray) -> np.ndarray:
 
 def _gain(labels: Labels, beside: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return what exchanging sides gains beside both neighbours, the smaller of the two, shape (N,)."""
-    gains = [swapped(*_placed(labels, beside[:, column]), left, right) for column in (0, 1)]
-    return np.asarray(np.fmin(*gains))
+    both = [swapped(*_placed(labels, beside[:, column]), left, right) for column in (0, 1)]
+    return np.fmin(*(straight - crossed for straight, crossed in both))

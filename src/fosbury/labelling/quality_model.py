@@ -10,7 +10,7 @@ import numpy as np
 from fosbury.inference.predict import predict_dataset
 from fosbury.inference.protocol import PoseModel
 from fosbury.labelling.quality import Check, Labels, robust
-from fosbury.labelling.quality_clips import GAIN, parts, swapped
+from fosbury.labelling.quality_clips import parts, swapped
 from fosbury.labelling.quality_shape import named
 from fosbury.metrics.match import match_boxes
 from fosbury.pose import Dataset, Pose
@@ -18,6 +18,9 @@ from fosbury.pose import Dataset, Pose
 LEAST_OFF = 0.05
 """Least standard deviation of the distance of label and answer, in longer sides of the box: that of labels, and a
 model's own."""
+FITS = 0.1
+"""A model is believed on a joint where half of its joints lie nearer to the labels than this, in sides of the box, and
+on sides where the others do once they are exchanged; else it is the model that is wrong, as in the arch of a flop."""
 
 
 def answers(model: PoseModel, dataset: Dataset, labels: Labels, root: Path) -> np.ndarray:
@@ -78,21 +81,22 @@ def check_model(labels: Labels, said: np.ndarray) -> list[Check]:
     def all_off(person: int, _: int) -> str:
         return f"half of the joints lie more than {whole[person, 0]:.0%} of the box's side from the model's answer."
 
+    joints: list[tuple[int, ...]] = [(joint,) for joint in range(len(skeleton))]
+    believed = np.where(whole <= FITS, off - whole, np.nan)
     found = [
-        Check(
-            "joint beside the model", robust(off - whole, LEAST_OFF), [(j,) for j in range(len(skeleton))], joint_off
-        ),
+        Check("joint beside the model", robust(believed, LEAST_OFF), joints, joint_off),
         Check("all beside the model", robust(whole, LEAST_OFF), [()], all_off),
     ]
     groups = parts(skeleton)
     if groups:
         here, there = labels.keypoints / side[..., None], said / side[..., None]
-        gains = np.column_stack([swapped(here, there, left, right) for _, left, right in groups])
+        ways = [swapped(here, there, left, right) for _, left, right in groups]
+        gains = np.column_stack([np.where(after <= FITS, before - after, np.nan) for before, after in ways])
 
         def flips(_: int, part: int) -> str:
             return f"{groups[part][0]} seem exchanged: the model has them the other way round."
 
         sides = [(*map(int, left), *map(int, right)) for _, left, right in groups]
-        scores = np.where(gains > 0, gains / GAIN, np.nan)
+        scores = np.where(gains > 0, gains / LEAST_OFF, np.nan)
         found.append(Check("sides beside the model", scores, sides, flips))
     return found

@@ -10,7 +10,7 @@ from fosbury.skeleton import Skeleton
 LEAST_LENGTH = 0.1
 """Least standard deviation of the logarithm of a length. COCO's annotators, whose standard deviation is a quarter to a
 whole tenth of the square root of a person's area, put a limb's two ends so."""
-LEAST_CROSSED = 0.05
+LEAST_CROSSED = 0.03
 """The same of what exchanging sides would save, in lengths of the two segments."""
 LEAST_OUTSIDE = 0.03
 """Least standard deviation of how far joints lie outside, in longer sides of the box: `SUSPECT` times this is the tenth
