@@ -289,3 +289,46 @@ def review(
     kept, dropped, left = going.counts()
     typer.echo(f"{output}: {kept} kept, {dropped} dropped, {left} open")
     typer.echo(f"next: fosbury import LABELS --images FOLDER --name NAME --label-table {output}")
+
+
+@app.command()
+def quality(
+    annotations: Annotated[Path, typer.Argument(metavar="LABELS", help="Labels of any format, or a set.")],
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the pictures; looked for beside the labels if not given.")
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Any model file, to compare the labels with.")] = None,
+    refine: Annotated[Refine, typer.Option(help="With --model: how it looks again at each person.")] = Refine.none,
+    output: Annotated[Path, typer.Option("--output", "-o", help="A new folder.")] = Path("quality"),
+) -> None:
+    """List labels that may be wrong, the worst first, each with its reason; the labels are left as they are.
+
+    Example: `fosbury quality data/raw/club2026 --output quality`
+    """
+    from fosbury.config import default_skeleton
+    from fosbury.files import put_folder, work_folder
+    from fosbury.inference.registry import load_model
+    from fosbury.labelling.quality import FIGURES, SHEET, TABLE, write_suspects
+    from fosbury.labelling.quality_run import check
+    from fosbury.media.image import write_image
+    from fosbury.refinement import Refinement
+    from fosbury.report.quality_sheet import quality_sheet
+
+    if output.exists():
+        raise BadInput(output, "exists already", "choose another --output, or remove it first")
+    again = Refinement(how=refine.value)
+    opened = None if model is None else load_model(model, default_skeleton(), refinement=again)
+    done = check(annotations, images, opened)
+    with work_folder(output) as work:
+        (work / "made").mkdir()
+        about = {"labels": str(annotations), "model": model and str(model), "checks": list(done.checks)}
+        write_suspects(work / "made", done.dataset, done.suspects, about)
+        entries = [(each.frame, each.person, each.joints, each.reason) for each in done.suspects]
+        said = f"{len(entries)} labels that may be wrong, the worst first"
+        write_image(work / "made" / SHEET, quality_sheet(done.dataset, done.root, entries, said), 85)
+        put_folder(work / "made", output)
+    for rank, each in enumerate(done.suspects[:10], 1):
+        name = done.dataset.frames[each.frame].file_name
+        typer.echo(f"{rank}. {name}, person {each.person + 1} ({each.severity:.1f}): {each.reason}")
+    more = f", {len(done.suspects) - 10} more" if len(done.suspects) > 10 else ""
+    typer.echo(f"{len(done.suspects)} labels may be wrong{more}; look at {output / SHEET}, {TABLE} and {FIGURES}")

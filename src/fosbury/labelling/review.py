@@ -56,11 +56,14 @@ class Reviewed:
         Of the labels; None where there are none.
     notes : tuple of str
         What the reader of the labels dropped or found odd.
+    folder : Path or None
+        That the names of labelled pictures are relative to.
     """
 
     pictures: tuple[Picture, ...]
     skeleton: Skeleton | None
     notes: tuple[str, ...] = ()
+    folder: Path | None = None
 
 
 def find_pictures(source: str | Path, images: str | Path | None = None) -> Reviewed:
@@ -118,7 +121,7 @@ def _of_labels(kind: LabelFormat, file: LabelFile, images: str | Path | None) ->
     else:
         dataset = kind.read(file.path, None, locate, "drop")
     pictures = [Picture(locate(frame), frame) for frame in dataset.frames]
-    return _named(pictures, dataset)
+    return replace(_named(pictures, dataset), folder=folder)
 
 
 def _names(kind: LabelFormat, file: LabelFile) -> Sequence[str]:
