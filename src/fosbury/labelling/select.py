@@ -180,10 +180,10 @@ def share_out(lengths: Mapping[str, int], budget: int) -> dict[str, int]:
     return quotas
 
 
-def choose(motion: Motion, jump: Jump, count: int) -> list[int]:
+def choose(motion: Motion, jump: Jump, count: int, shares: Mapping[str, float] = SHARES) -> list[int]:
     """Choose frames of a clip.
 
-    By phase in `SHARES`; within a phase each is the one farthest from all before it, in time and look (k-centre).
+    By phase in ``shares``; within a phase each is the one farthest from all before it, in time and look (k-centre).
     Blurred frames and those that look like one that is chosen come only where nothing else is left.
 
     Parameters
@@ -191,6 +191,8 @@ def choose(motion: Motion, jump: Jump, count: int) -> list[int]:
     motion : Motion
     jump : Jump
     count : int
+    shares : mapping of str to float
+        Of the three phases; the flight gets what rounding leaves.
 
     Returns
     -------
@@ -200,7 +202,7 @@ def choose(motion: Motion, jump: Jump, count: int) -> list[int]:
     phases = np.array(jump.phases)
     sharp = ~blurred(motion.sharpness)
     chosen: list[int] = []
-    wanted = {name: round(share * count) for name, share in SHARES.items()}
+    wanted = {name: round(share * count) for name, share in shares.items()}
     wanted["flight"] = max(1, count - wanted["approach"] - wanted["landing"])
     for name, number in wanted.items():
         _farthest(motion, jump, chosen, min(number, count - len(chosen)), (phases == name) & sharp)
