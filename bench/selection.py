@@ -2,13 +2,13 @@ r"""Learning curves by simulation: the frames that `fosbury select` chooses agai
 
     python bench/selection.py --draws 0 1 2 --budgets 10 20 40 80 --json bench/results/selection.json --work WORK
 
-The built-in clips, of which every label is known. Each draw takes ten clips at random; every way chooses the same number
-of frames of them, a student (RTMPose-t from the starter weights) is trained on these for as many steps and crops as every
-other, and measured in other clips at labelled boxes. The ways:
+The built-in clips, of which every label is known. Each draw takes ten clips at random; every way chooses the same
+number of frames of them, a student (RTMPose-t from the starter weights) is trained on these for as many steps and crops
+as every other, and measured in other clips at labelled boxes. The ways:
 
 random   frames of all clips by chance
 uniform  as many of each clip, in even steps of time
-select   the first round of `fosbury select`: the jump by what moves, then k-centre by time and look, by shares of phases
+select   the first round of `fosbury select`: the jump by what moves, k-centre by time and look, by shares of phases
 even     the same, but each phase by its length: without the dense flight
 doubt    half by `select`; the other half by the doubts of the student that learnt from it (a later round)
 chance   half by `select`, the other half random: what a later round has to beat
@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,10 @@ def read_world(folder: Path, work: Path) -> World:
     dataset = read_coco(folder / "annotations.json", named_skeleton("coco17"), images=work / "frames")
     frames = {(frame.video, frame.frame): frame for frame in dataset.frames if frame.people}
     motions = {clip.name: motion_of(clip, work / "motion") for clip in progress(clips, "what moves", "clip")}
-    part = {clip.name: ("test", "val", "pool", "pool", "test", "pool", "pool", "pool")[n % 8] for n, clip in enumerate(clips)}
+    part = {
+        clip.name: ("test", "val", "pool", "pool", "test", "pool", "pool", "pool")[n % 8]
+        for n, clip in enumerate(clips)
+    }
     arch = [frame for frame in dataset.frames if part[frame.video] == "val" and frame.phase == FOCUS]
     val = [arch[n] for n in np.linspace(0, len(arch) - 1, VAL).round().astype(int)]
     test = [
@@ -181,20 +185,34 @@ def train(world: World, chosen: Sequence[Place], seed: int, out: Path) -> None:
     frames = [world.frames[place] for place in chosen if place in world.frames]
     repeated = (frames * -(-CROPS // len(frames)))[:CROPS]
     recipe = Recipe(
-        epochs=EPOCHS, batch=BATCH, image_size=192, lr0=0.001, lrf=0.05, warmup_epochs=0.5, freeze_batch_norm=True,
-        degrees=30.0, hsv_v=0.3,
+        epochs=EPOCHS,
+        batch=BATCH,
+        image_size=192,
+        lr0=0.001,
+        lrf=0.05,
+        warmup_epochs=0.5,
+        freeze_batch_norm=True,
+        degrees=30.0,
+        hsv_v=0.3,
     )  # conf/train/demo.yaml, but for epochs and batch
     with tempfile.TemporaryDirectory() as scratch:
         job = TrainingJob(
-            train=replace(world.test, frames=tuple(repeated)), val=world.val, root=world.root, weights=STARTER,
-            architecture="rtmpose-t", recipe=recipe, seed=seed, out=out, curve=Path(scratch) / "curve.csv",
+            train=replace(world.test, frames=tuple(repeated)),
+            val=world.val,
+            root=world.root,
+            weights=STARTER,
+            architecture="rtmpose-t",
+            recipe=recipe,
+            seed=seed,
+            out=out,
+            curve=Path(scratch) / "curve.csv",
             work=Path(scratch) / "work",
         )
         backend("rtmpose").finetune(job)
 
 
 def measure(world: World, model: PoseModel) -> dict[str, list[list[float]]]:
-    """Sums of the joint errors of each test clip, and their number: in the arch, and in all else."""
+    """Sum and count the joint errors of each test clip: in the arch, and in all else."""
     poses = []
     for start in range(0, len(world.test), BATCHED):
         frames = world.test.frames[start : start + BATCHED]
@@ -273,7 +291,7 @@ def frames_for(curve: Mapping[int, float], error: float) -> str:
     budgets = sorted(curve)
     if error > curve[budgets[0]]:
         return f"fewer than {budgets[0]}"
-    for low, high in zip(budgets, budgets[1:], strict=False):
+    for low, high in pairwise(budgets):
         if curve[low] >= error >= curve[high] and curve[low] > curve[high]:
             share = np.log(curve[low] / error) / np.log(curve[low] / curve[high])
             return f"{low * (high / low) ** share:.0f}"
