@@ -85,18 +85,19 @@ def read_world(folder: Path, work: Path) -> World:
     for clip in progress(clips, "frames", "clip"):
         extract(clip, work / "frames" / clip.stem)
     dataset = read_coco(folder / "annotations.json", named_skeleton("coco17"), images=work / "frames")
-    frames = {(frame.video, frame.frame): frame for frame in dataset.frames if frame.people}
+    labelled = [frame for frame in dataset.frames if frame.people]
+    frames = {(str(frame.video), int(frame.frame or 0)): frame for frame in labelled}
     motions = {clip.name: motion_of(clip, work / "motion") for clip in progress(clips, "what moves", "clip")}
     part = {
         clip.name: ("test", "val", "pool", "pool", "test", "pool", "pool", "pool")[n % 8]
         for n, clip in enumerate(clips)
     }
-    arch = [frame for frame in dataset.frames if part[frame.video] == "val" and frame.phase == FOCUS]
+    arch = [frame for (video, _), frame in frames.items() if part[video] == "val" and frame.phase == FOCUS]
     val = [arch[n] for n in np.linspace(0, len(arch) - 1, VAL).round().astype(int)]
     test = [
         frame
-        for frame in dataset.frames
-        if part[frame.video] == "test" and frame.people and frame.frame % (2 if frame.phase == FOCUS else 4) == 0
+        for (video, at), frame in frames.items()
+        if part[video] == "test" and at % (2 if frame.phase == FOCUS else 4) == 0
     ]
     return World(
         frames,

@@ -47,22 +47,22 @@ def cost(
     costs = read_costs(root / COSTS)
     found = estimate(costs, frames, joints)
     further = estimate(costs, more, joints)
-    table = Table(
-        "way", "dollars", "your hours", "quality", title=f"{frames} frames of {joints} joints, and {more} more"
-    )
-    for each, next_ones in zip(found, further, strict=True):
-        dollars, hours = (
-            f"{_range(*first)}, then {_range(*second)}"
-            for first, second in ((each.dollars, next_ones.dollars), (each.hours, next_ones.hours))
-        )
-        table.add_row(each.name, dollars, hours, each.quality)
+    heads = ("way", "dollars", "your hours", f"{more} more: dollars", "hours", "quality")
+    table = Table(*heads, title=f"{frames} frames of {joints} joints")
+    for each, then in zip(found, further, strict=True):
+        ranges = (each.dollars, each.hours, then.dollars, then.hours)
+        table.add_row(each.name, *(_range(*values) for values in ranges), each.quality)
     Console().print(table)
     try:
         if runs is not None:
             source, focus, points = str(runs), "phase of interest", read_runs(runs)
         else:
             curve = learning_curve(experiments(root))
-            source, focus, points = "your experiments", curve.focus, {each.frames: each.errors for each in curve.points}
+            source, focus, points = (
+                "your experiments",
+                curve.focus,
+                {each.frames: list(each.errors) for each in curve.points},
+            )
         gain = next_frames(points, frames, more)
     except BadInput as error:
         if runs is not None:
