@@ -181,3 +181,31 @@ def test_names_that_would_share_a_folder_are_refused(tmp_path):
         Path(tmp_path / name).write_bytes(b"x")
     with pytest.raises(BadInput, match="has the name of"):
         find_clips([tmp_path])
+
+
+def test_frames_of_other_clips_are_neither_mixed_nor_lost(tmp_path):
+    (tmp_path / "clips").mkdir()
+    for number in range(2):
+        write_video(tmp_path / f"clips/{number}.mp4", iter(jump_frames(40, 20 + number)), FPS)
+    clips, out = find_clips([tmp_path / "clips"]), tmp_path / "out"
+    select_frames(clips, out, 6)
+
+    def everything() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
+
+    before = everything()
+    with pytest.raises(BadInput, match=r"holds frames that are not of this selection \(1\)"):
+        select_frames(clips[:1], out, 6)
+    assert everything() == before
+    write_video(tmp_path / "other/0.mp4", iter(jump_frames(30, 10)), FPS)
+    with pytest.raises(BadInput, match=r"not of this selection \(0\)"):
+        select_frames([tmp_path / "other/0.mp4", clips[1]], out, 6)
+    with pytest.raises(BadInput, match=r"not of this selection \(1\)"):
+        select_frames(clips, out, 6, pick=lambda motions, jumps: {"0.mp4": [3], "1.mp4": []})
+    after = everything()
+    assert {path: data for path, data in after.items() if ".motion" not in path.parts} == {
+        path: data for path, data in before.items() if ".motion" not in path.parts
+    }
+    select_frames(clips, out, 4)
+    assert {path.parent.name: path.parent for path in out.glob("*/*.jpg")}.keys() == {"0", "1"}
+    assert len(list(out.glob("*/*.jpg"))) == 4

@@ -20,11 +20,16 @@ def cost(
     joints: Annotated[
         int | None, typer.Option(min=1, help="Of the skeleton; those of params.yaml if not given.")
     ] = None,
+    more: Annotated[int, typer.Option(min=1, help="Frames beyond these whose gain is asked for.")] = 100,
+    runs: Annotated[
+        Path | None,
+        typer.Option(help="CSV of trainings with the columns frames and error_mm; experiments of DVC if not given."),
+    ] = None,
     json_path: JsonPath = None,
 ) -> None:
-    """Say what labelling costs by every way of conf/labelling/costs.yaml, and what the next 100 frames would buy.
+    """Say what labelling costs by every way of conf/labelling/costs.yaml, and what the next frames would buy.
 
-    Example: `fosbury cost --frames 400`
+    Example: `fosbury cost --frames 400 --more 100`
     """
     from dataclasses import asdict
 
@@ -33,33 +38,53 @@ def cost(
 
     from fosbury.config import find_root, load_params
     from fosbury.files import write_json
-    from fosbury.labelling.cost import COSTS, LEVEL, estimate, next_frames, read_costs
+    from fosbury.labelling.cost import COSTS, LEVEL, estimate, next_frames, read_costs, read_runs
     from fosbury.report.efficiency import experiments, learning_curve
 
     check_output(json_path, "--json")
     root = find_root()
     joints = joints or len(load_params(root / "params.yaml").pose_skeleton)
-    found = estimate(read_costs(root / COSTS), frames, joints)
-    table = Table("way", "dollars", "your hours", "quality", title=f"{frames} frames of {joints} joints")
-    for each in found:
-        dollars, hours = (_range(*values) for values in (each.dollars, each.hours))
-        table.add_row(each.name, dollars, hours, each.quality)
+    costs = read_costs(root / COSTS)
+    found = estimate(costs, frames, joints)
+    further = estimate(costs, more, joints)
+    heads = ("way", "dollars", "your hours", f"{more} more: dollars", "hours", "quality")
+    table = Table(*heads, title=f"{frames} frames of {joints} joints")
+    for each, then in zip(found, further, strict=True):
+        ranges = (each.dollars, each.hours, then.dollars, then.hours)
+        table.add_row(each.name, *(_range(*values) for values in ranges), each.quality)
     Console().print(table)
     try:
-        curve = learning_curve(experiments(root))
-        gain = next_frames({point.frames: point.errors for point in curve.points}, frames)
+        if runs is not None:
+            source, focus, points = str(runs), "phase of interest", read_runs(runs)
+        else:
+            curve = learning_curve(experiments(root))
+            source, focus, points = (
+                "your experiments",
+                curve.focus,
+                {each.frames: list(each.errors) for each in curve.points},
+            )
+        gain = next_frames(points, frames, more)
     except BadInput as error:
+        if runs is not None:
+            raise
         gain = None
-        typer.echo(f"What 100 frames more would buy is not known: {error}")
+        typer.echo(f"What {more} frames more would buy is not known: {error}")
     if gain is not None:
         low, high = gain.ci
         typer.echo(
-            f"By your experiments {gain.more} frames more would lower the error in the {curve.focus} by "
+            f"By {source} {gain.more} frames more would lower the error in the {focus} by "
             f"{gain.millimetres:.1f} mm [{low:.1f}, {high:.1f}], {LEVEL:.0%} interval"
             f"{'; that is beyond what was tried' if gain.beyond else ''}."
         )
     if json_path is not None:
-        write_json(json_path, {"options": [asdict(each) for each in found], "next": gain and asdict(gain)})
+        write_json(
+            json_path,
+            {
+                "options": [asdict(each) for each in found],
+                "next": gain and asdict(gain),
+                "more": [asdict(each) for each in further],
+            },
+        )
 
 
 def _range(low: float, high: float) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -13,6 +14,7 @@ from scipy import stats
 
 from fosbury.documents import read_yaml
 from fosbury.errors import BadInput, BadInputs
+from fosbury.media.files import check_file
 
 COSTS = Path("conf/labelling/costs.yaml")
 Range = tuple[float, float]
@@ -20,6 +22,11 @@ _Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Range = tuple[_Amount, _Amount]
 LEVEL = 0.95
 """Of the interval of what more frames buy."""
+LEAST_COUNTS, LEAST_RUNS = 3, 5
+PARAMETERS = 3
+POWERS = np.arange(0.05, 2.01, 0.05)
+"""Exponents that are tried. Those of learning curves lie between 0.07 and 0.5 (Hestness and others 2017)."""
+RESAMPLES = 1000
 
 
 class _Strict(BaseModel):
@@ -179,8 +186,36 @@ class Gain:
     beyond: bool
 
 
+def read_runs(path: str | Path) -> dict[int, list[float]]:
+    """Read errors of trainings by their number of labelled frames: CSV with the columns ``frames`` and ``error_mm``.
+
+    Raises
+    ------
+    BadInput
+        If it cannot be read, lacks a column, or a value is no positive number.
+    """
+    path, hint = check_file(path), "give a table with the columns frames and error_mm, a row for each training"
+    found: dict[int, list[float]] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            if missing := {"frames", "error_mm"} - set(reader.fieldnames or ()):
+                raise BadInput(path, f"has no column {', '.join(sorted(missing))}", hint)
+            for row in reader:
+                count, error = float(row["frames"] or "nan"), float(row["error_mm"] or "nan")
+                if not (count >= 1 and count.is_integer() and 0 < error < np.inf):
+                    raise BadInput(path, f"line {reader.line_num} has no positive numbers", hint)
+                found.setdefault(int(count), []).append(error)
+    except (OSError, UnicodeDecodeError, csv.Error, ValueError, TypeError) as error:
+        raise BadInput(path, f"cannot be read as such a table ({error})", hint) from None
+    return found
+
+
 def next_frames(points: Mapping[int, Sequence[float]], frames: int, more: int = 100) -> Gain:
-    """Say what more frames would buy, by a line through the error over the logarithm of the number of frames.
+    """Say what more frames would buy, by an inverse power law through the errors: ``a * frames ** -b + c``.
+
+    The interval is of a bootstrap of the residuals over all trainings, made as wide as few of them ask for (Student's t
+    with the degrees of freedom that the fit leaves). In simulations it held the truth in 93 to 95 %.
 
     Parameters
     ----------
@@ -191,16 +226,52 @@ def next_frames(points: Mapping[int, Sequence[float]], frames: int, more: int = 
     Raises
     ------
     BadInput
-        If there are not three numbers of frames and four runs.
+        If there are not three numbers of frames and five runs, or the runs do not tell whether more frames help.
     """
     counts = np.array([count for count, errors in points.items() for _ in errors], dtype=float)
     errors = np.array([error for each in points.values() for error in each], dtype=float)
-    if len(set(counts)) < 3 or len(counts) < 4 or counts.min() <= 0:
+    if len(set(counts)) < LEAST_COUNTS or len(counts) < LEAST_RUNS or counts.min() <= 0:
         problem = f"of {len(set(counts))} numbers of frames in {len(counts)} runs give no curve"
-        raise BadInput("experiments", problem, "run the queue of conf/experiment/label_efficiency.yaml")
-    fit: Any = stats.linregress(np.log2(counts), errors)
-    doublings = float(np.log2((frames + more) / frames))
-    spread = float(stats.t.ppf(0.5 + LEVEL / 2, len(counts) - 2)) * fit.stderr
-    fall = -fit.slope * doublings
-    ci = (fall - spread * doublings, fall + spread * doublings)
-    return Gain(frames, more, fall, ci, bool(frames + more > counts.max()))
+        hint = f"{LEAST_COUNTS} numbers and {LEAST_RUNS} runs do: queue those of conf/experiment/label_efficiency.yaml"
+        raise BadInput("experiments", problem, hint)
+    usual = np.array([np.mean(points[int(count)]) for count in counts])
+    ends = np.array([frames, frames + more], dtype=float)
+    fitted, (now, then) = _fit(counts, errors[:, None], usual, ends)
+    left = len(errors) - PARAMETERS
+    wider = np.sqrt(len(errors) / left) * stats.t.ppf(0.5 + LEVEL / 2, left) / stats.norm.ppf(0.5 + LEVEL / 2)
+    relative = (errors - fitted[:, 0]) / usual * wider
+    chance = np.random.default_rng(0).choice(relative, (len(errors), RESAMPLES))
+    _, (resampled_now, resampled_then) = _fit(counts, fitted + chance * usual[:, None], usual, ends)
+    fall = float(now[0] - then[0])
+    low, high = np.quantile(resampled_now - resampled_then, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2]).tolist()
+    if low <= 0:
+        between = f"{low:.1f} and {high:.1f} mm"
+        problem = f"do not tell whether {more} frames more help: by between {between}, {LEVEL:.0%} interval"
+        raise BadInput("experiments", problem, "run more draws, or numbers of frames that are further apart")
+    return Gain(frames, more, fall, (low, high), bool(frames + more > counts.max()))
+
+
+def _fit(counts: np.ndarray, errors: np.ndarray, usual: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fit power laws to B columns of N errors by least squares of relative errors.
+
+    ``c`` may be negative: were it held at 0, curves that end there would seem to end earlier, and the interval held the
+    truth in 73 % of simulations.
+
+    Returns
+    -------
+    fitted : ndarray, shape (N, B)
+    answers : ndarray, shape (len(at), B)
+    """
+    least = np.full(errors.shape[1], np.inf)
+    fitted, answers = np.empty_like(errors), np.empty((len(at), errors.shape[1]))
+    wanted = errors / usual[:, None]
+    for power in POWERS:
+        falls = counts**-power / usual
+        both = np.stack([falls, 1 / usual], axis=-1)
+        factors = np.linalg.lstsq(both, wanted, rcond=None)[0]
+        rest = ((both @ factors - wanted) ** 2).sum(axis=0)
+        better = rest < least
+        least = np.minimum(least, rest)
+        fitted[:, better] = (both @ factors * usual[:, None])[:, better]
+        answers[:, better] = (at[:, None] ** -power * factors[0] + factors[1])[:, better]
+    return fitted, answers

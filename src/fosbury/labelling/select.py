@@ -15,7 +15,7 @@ import numpy as np
 from fosbury.errors import BadInput, BadInputs
 from fosbury.files import write_bytes, write_csv
 from fosbury.labelling.jump import Jump, Motion, find_jump, measure_motion
-from fosbury.media.extract import extract
+from fosbury.media.extract import MANIFEST, extract, read_manifest
 from fosbury.media.files import check_file, sha256_of
 from fosbury.media.image import encode_jpeg, read_image
 from fosbury.media.video import SUFFIXES, decode, to_image
@@ -77,7 +77,8 @@ def select_frames(
     """Choose frames of clips, extract them, and say why in ``selection.csv`` and ``selection.jpg``.
 
     What was measured of a clip is kept in the output folder, so that a second run, also with another budget, decodes
-    no clip again for it.
+    no clip again for it. Frames of the same clips are replaced then. Those of other clips are never mixed with the new
+    ones, nor removed.
 
     Parameters
     ----------
@@ -99,12 +100,14 @@ def select_frames(
     Raises
     ------
     BadInput, BadInputs
-        If a clip cannot be read (each is named, and nothing is extracted), or the budget is below one a clip.
+        If a clip cannot be read (each is named, and nothing is extracted), the budget is below one a clip, or the
+        output folder holds frames of other clips, or of a clip of which none is chosen now.
     """
     output = Path(output)
     if budget < len(clips):
         problem = f"is {budget}, below one frame for each of the {len(clips)} clips"
         raise BadInput("--budget", problem, "choose more frames or fewer clips")
+    refuse_others(output, {clip.stem: None for clip in clips})
     motions: dict[str, Motion] = {}
     problems: list[str] = []
     for clip in progress(clips, "finding the jump", "clip"):
@@ -120,12 +123,12 @@ def select_frames(
         picked = {name: choose(motion, jumps[name], quotas[name]) for name, motion in motions.items()}
     else:
         picked = pick(motions, jumps)
+    clips = [clip for clip in clips if picked[clip.name]]
+    refuse_others(output, {clip.stem: clip for clip in clips})
     chosen: list[Chosen] = []
     for clip in progress(clips, "extracting", "clip"):
         name = clip.name
         ranked = picked[name]
-        if not ranked:
-            continue
         times, phases = motions[name].times, jumps[name].phases
         ranks = {frame: rank for rank, frame in enumerate(ranked, 1)}
         chosen += [Chosen(name, at, float(times[at]), phases[at], ranks[at]) for at in sorted(ranked)]
@@ -134,6 +137,31 @@ def select_frames(
     write_csv(output / TABLE, [("clip", "frame", "seconds", "phase", "rank"), *rows])
     write_bytes(output / SHEET, encode_jpeg(contact_sheet(chosen, {clip.name: output / clip.stem for clip in clips})))
     return chosen, jumps
+
+
+def refuse_others(output: Path, clips: Mapping[str, Path | None]) -> None:
+    """Refuse a folder that holds frames which a selection would not replace by those of the same clips.
+
+    Parameters
+    ----------
+    output : Path
+    clips : mapping of str to Path or None
+        By the name of each folder that is to be made, the clip that its frames have to be of; None leaves that open.
+
+    Raises
+    ------
+    BadInput
+        Naming some of the folders.
+    """
+    others = []
+    for path in sorted(output.glob(f"*/{MANIFEST}")):
+        clip, old = clips.get(path.parent.name), read_manifest(path.parent)
+        if path.parent.name not in clips or (clip and (old is None or old.sha256 != sha256_of(clip))):
+            others.append(path.parent.name)
+    if others:
+        few = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+        problem = f"holds frames that are not of this selection ({few})"
+        raise BadInput(output, problem, "choose another --output, or move them away")
 
 
 def motion_of(clip: Path, cache: Path) -> Motion:
@@ -180,10 +208,10 @@ def share_out(lengths: Mapping[str, int], budget: int) -> dict[str, int]:
     return quotas
 
 
-def choose(motion: Motion, jump: Jump, count: int) -> list[int]:
+def choose(motion: Motion, jump: Jump, count: int, shares: Mapping[str, float] = SHARES) -> list[int]:
     """Choose frames of a clip.
 
-    By phase in `SHARES`; within a phase each is the one farthest from all before it, in time and look (k-centre).
+    By phase in ``shares``; within a phase each is the one farthest from all before it, in time and look (k-centre).
     Blurred frames and those that look like one that is chosen come only where nothing else is left.
 
     Parameters
@@ -191,6 +219,8 @@ def choose(motion: Motion, jump: Jump, count: int) -> list[int]:
     motion : Motion
     jump : Jump
     count : int
+    shares : mapping of str to float
+        Of the three phases; the flight gets what rounding leaves.
 
     Returns
     -------
@@ -200,7 +230,7 @@ def choose(motion: Motion, jump: Jump, count: int) -> list[int]:
     phases = np.array(jump.phases)
     sharp = ~blurred(motion.sharpness)
     chosen: list[int] = []
-    wanted = {name: round(share * count) for name, share in SHARES.items()}
+    wanted = {name: round(share * count) for name, share in shares.items()}
     wanted["flight"] = max(1, count - wanted["approach"] - wanted["landing"])
     for name, number in wanted.items():
         _farthest(motion, jump, chosen, min(number, count - len(chosen)), (phases == name) & sharp)
