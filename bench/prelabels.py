@@ -32,12 +32,12 @@ from fosbury.formats.sets import read_set
 from fosbury.inference.answers import Asked
 from fosbury.labelling.pictures import Picture
 from fosbury.labelling.prelabel import DOUBT, Prelabels, ask
-from fosbury.video.tracks import Track, repair_sides, smooth
 from fosbury.metrics.evaluation import Evaluation, evaluate
 from fosbury.metrics.stature import pixel_stature
 from fosbury.pose import NOT_LABELLED, Dataset, Frame, Person, Pose
 from fosbury.refinement import Refinement
 from fosbury.synth.sets import write_set
+from fosbury.video.tracks import Track, repair_sides, smooth
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared/data"

@@ -13,7 +13,7 @@ from fosbury.inference.rotated_crop import RotatedCrop
 from fosbury.media.image import read_image
 from fosbury.pose import Dataset
 from fosbury.progress import progress
-from fosbury.report.overlay import draw_pose
+from fosbury.video.draw import draw_pose
 
 CELL, GAP, CAPTION, HEADER = 230, 6, 62, 24
 COLUMNS, MOST = 5, 30
