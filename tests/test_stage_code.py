@@ -14,6 +14,7 @@ from scratch import ROOT, Scratch, stages_run
 from fosbury.formats.registry import FORMATS
 from fosbury.model_kinds import KINDS
 from fosbury.stage_code import BY_NAME, DECIDES_NO_OUTPUT, code_of, read_module, read_modules, stage_code, stages
+from fosbury.video.outputs.registry import OUTPUTS
 
 PACKAGE = ROOT / "src/fosbury"
 OPEN_MODELS = {"train", "evaluate", "export", "starter", "teacher"}
@@ -95,7 +96,7 @@ def test_modules_that_are_named_in_the_lists_exist():
 def test_every_module_that_is_imported_by_name_belongs_to_a_stage():
     """A text that is the name of a module, wherever it stands, is one that some stage reaches.
 
-    Formats of labels are reached by `fosbury import`, which no stage runs.
+    Formats of labels and the files of `fosbury predict` are reached by commands, which no stage runs.
     """
     named = set()
     for path in PACKAGE.rglob("*.py"):
@@ -104,7 +105,8 @@ def test_every_module_that_is_imported_by_name_belongs_to_a_stage():
                 file = ROOT / "src" / f"{node.value.replace('.', '/')}.py"
                 named |= {node.value} if node.value.count(".") > 1 and file.is_file() else set()
     assert {kind.module for kind in KINDS.values()} <= named
-    assert named - set(FORMATS.values()) == {name for names in BY_NAME.values() for name in names}
+    reached_by_commands = {*FORMATS.values(), *(kind.module for kind in OUTPUTS.values())}
+    assert named - reached_by_commands == {name for names in BY_NAME.values() for name in names}
 
 
 def edited(package: Path, place: str, line: str) -> set[str]:
