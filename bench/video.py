@@ -2,7 +2,7 @@
 
     python bench/video.py CLIP --model models/starter/rtmpose/rtmpose-t.pt --boxes track
 
-Each way is a process of its own, in turns, and counts from the first frame to the file that is whole, without the start of
+Each way is a process of its own, in turns, and counts from the first frame to the whole file, without the start of
 Python and of the model:
 
 loop        OpenCV reads a frame, the model answers, lines are drawn, OpenCV writes the frame, and so on
@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("clip", type=Path)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--boxes", help="who finds people, as for `fosbury predict`")
+    parser.add_argument("--skeleton", help="where the model does not name its joints")
     parser.add_argument("--image-size", type=positive)
     parser.add_argument("--batch", type=positive, default=4)
     parser.add_argument("--repeats", type=positive, default=3)
@@ -71,10 +72,12 @@ def _in_a_process(way: str) -> tuple[float, int]:
 
 
 def _predictor(asked: argparse.Namespace):
+    from fosbury.config import named_skeleton
     from fosbury.inference.predict import Predictor
     from fosbury.inference.registry import load_model
 
-    return Predictor(load_model(asked.model, image_size=asked.image_size, confidence=0.05), asked.boxes)
+    skeleton = named_skeleton(asked.skeleton) if asked.skeleton else None
+    return Predictor(load_model(asked.model, skeleton, asked.image_size, 0.05), asked.boxes)
 
 
 def _warm(predictor, picture, frame) -> None:
@@ -95,7 +98,6 @@ def _loop(asked: argparse.Namespace, folder: Path) -> tuple[float, int]:
     import numpy as np
 
     predictor = _predictor(asked)
-    bones = [tuple(map(predictor.model.skeleton.names.index, bone)) for bone in predictor.model.skeleton.bones]
     reader = cv2.VideoCapture(str(asked.clip))
     rate, size = reader.get(cv2.CAP_PROP_FPS), [int(reader.get(which)) for which in (3, 4)]
     _warm(predictor, np.zeros((size[1], size[0], 3), np.uint8), _frame(0, 0.0, np.zeros((size[1], size[0]))))
@@ -108,7 +110,7 @@ def _loop(asked: argparse.Namespace, folder: Path) -> tuple[float, int]:
         colours = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
         for pose in predictor.predict([colours], [_frame(index, 1000 * index / rate, colours)])[0]:
             points = np.round(np.nan_to_num(pose.keypoints)).astype(int).tolist()
-            for first, second in bones:
+            for first, second in predictor.model.skeleton.bones:
                 if min(pose.confidence[first], pose.confidence[second]) >= 0.2:
                     cv2.line(picture, points[first], points[second], (0, 255, 0), 2, cv2.LINE_AA)
             for point, score in zip(points, pose.confidence, strict=True):

@@ -33,6 +33,7 @@ from fosbury.video.encode import partial_of, settings_of, writing
 from fosbury.video.look import Answer, Kept, Pace, look
 from fosbury.video.outputs.json import SCHEMA
 from fosbury.video.outputs.registry import OUTPUTS
+from fosbury.video.planes import Colours, Planes, frame_of, planes_of, values_of
 from fosbury.video.settle import Steps, settle
 from fosbury.video.shots import CutFinder
 
@@ -257,10 +258,14 @@ def starts(path: Path) -> dict[str, float]:
         return {each.type: float((each.start_time or 0) * each.time_base) for each in container.streams}
 
 
+def pictured(image: np.ndarray) -> Planes:
+    return planes_of(av.VideoFrame.from_ndarray(image, format="rgb24"))
+
+
 def copied(source: Path, target: Path) -> None:
     with writing(target, source, "settings") as writer:
         for _, ms, frame in decode(source):
-            writer.add(to_image(frame), ms)
+            writer.add(planes_of(frame), ms)
 
 
 def test_times_of_the_frames_are_kept_whatever_their_rate(tmp_path):
@@ -283,11 +288,43 @@ def test_sound_is_kept_and_stays_with_the_picture(tmp_path, late):
     assert sums[0] == sums[1]
 
 
+@pytest.mark.parametrize("rgb", [(255, 176, 0), (0, 114, 178), (255, 255, 255), (12, 200, 90)])
+@pytest.mark.parametrize(("matrix", "span"), [("ITU709", "MPEG"), ("ITU601", "MPEG"), ("ITU709", "JPEG")])
+def test_a_colour_is_drawn_as_ffmpeg_converts_it(rgb, matrix, span):
+    flat = av.VideoFrame.from_ndarray(np.full((16, 16, 3), rgb, dtype=np.uint8), format="rgb24")
+    expected = flat.reformat(format="yuv420p", dst_colorspace=matrix, dst_color_range=span).to_ndarray().reshape(-1)
+    colours = Colours({"ITU709": 1, "ITU601": 6}[matrix], {"MPEG": 1, "JPEG": 2}[span])
+    assert values_of(rgb, colours) == pytest.approx(tuple(map(int, expected[[0, 256, 320]])), abs=1)
+
+
+def test_where_nothing_is_drawn_the_planes_are_those_that_were_decoded():
+    noise = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    frame = av.VideoFrame.from_ndarray(noise, format="rgb24").reformat(format="yuv420p", width=99, height=75)
+    stored = [np.frombuffer(each, np.uint8).reshape(-1, each.line_size)[:, : each.width] for each in frame.planes]
+    planes = planes_of(frame)
+    assert planes.luma.shape == (76, 100) and planes.chroma[0].shape == (38, 50)
+    assert (planes.luma[:75, :99] == stored[0][:75]).all()
+    for plane, original in zip(planes.chroma, stored[1:], strict=True):
+        assert (plane == original[:38]).all()
+    assert frame_of(planes).to_ndarray().tobytes() == planes.data.tobytes()
+
+
+@pytest.mark.skipif(not VIDEOS.is_dir(), reason="needs the shared videos")
+@pytest.mark.parametrize("name", ["torchcodec_bt709_full_range.mp4", "torchcodec_h265_10bits.mp4", "gebiro_video.MOV"])
+def test_a_copied_clip_has_the_colours_of_the_original(tmp_path, name):
+    copied(VIDEOS / name, tmp_path / "out.mp4")
+    both = zip(decode(VIDEOS / name), decode(tmp_path / "out.mp4"), strict=True)
+    for (_, _, before), (_, _, after) in both:
+        one, other = (to_image(each).astype(float) for each in (before, after))
+        height, width = one.shape[:2]
+        assert np.abs((one - other[:height, :width]).mean(axis=(0, 1))).max() < 1.5
+
+
 def test_an_odd_side_gets_one_more_pixel_and_the_rest_stays(tmp_path):
     variable(tmp_path / "in.mp4", [0, 40, 80])
     with writing(tmp_path / "out.mp4", tmp_path / "in.mp4") as writer:
         for ms in (0, 40, 80):
-            writer.add(np.full((95, 127, 3), 128, dtype=np.uint8), ms)
+            writer.add(pictured(np.full((95, 127, 3), 128, dtype=np.uint8)), ms)
     info = probe(tmp_path / "out.mp4")
     assert (info.width, info.height, info.frames) == (128, 96, 3)
 
@@ -298,7 +335,7 @@ def test_an_error_leaves_a_partial_clip_that_plays_and_the_target_as_it_was(tmp_
     target.write_bytes(b"former")
     with pytest.raises(RuntimeError), writing(target, tmp_path / "in.mp4") as writer:
         for at in range(300):
-            writer.add(patch(at % 90), at * 40)
+            writer.add(pictured(patch(at % 90)), at * 40)
         raise RuntimeError
     assert target.read_bytes() == b"former"
     assert probe(partial_of(target)).frames > 200

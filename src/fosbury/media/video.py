@@ -31,8 +31,8 @@ _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,h
 _NO_VIDEO = "is not a video or is cut off before its index"
 _FALLBACK_RATE = 25
 _MAX_LEADING = 32
-_ENCODER_THREADS = 4
-_X264 = "mbtree=0"
+ENCODER_THREADS = 4
+X264 = "mbtree=0"
 """x264's macroblock tree reads memory that it never set: the bytes of a small clip then depend on what ran before."""
 _FIXED_POINT = 1 << 16
 _THREAD = threading.local()
@@ -86,10 +86,11 @@ def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     return (a, b, c, d) if turned or level else (1, 0, 0, 1)
 
 
-def _upright(image: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarray:
-    a, b, c, d = matrix
+def upright(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
+    """Turn or mirror pixels of a frame, shape (H, W) or (H, W, 3), as its container says."""
+    a, b, c, d = _display_matrix(frame)
     if a == 0:
-        image = image.transpose(1, 0, 2)
+        image = image.swapaxes(0, 1)
     across, down = (a, d) if a else (c, b)
     image = image[:: down or 1, :: across or 1]
     return np.ascontiguousarray(image)
@@ -192,7 +193,7 @@ def to_image(frame: av.VideoFrame, pixels: Literal["rgb24", "bgr24"] = "rgb24") 
     if not hasattr(_THREAD, "converter"):
         _THREAD.converter = VideoReformatter()
     converted = _THREAD.converter.reformat(frame, format=pixels)
-    return _upright(converted.to_ndarray(), _display_matrix(frame))
+    return upright(converted.to_ndarray(), frame)
 
 
 def decode(
@@ -309,10 +310,10 @@ def write_video(
                 stream.height, stream.width = shape[:2]
                 stream.pix_fmt = "yuv420p"
                 stream.codec_context.flags |= av.codec.context.Flags.bitexact
-                stream.codec_context.thread_count = _ENCODER_THREADS
+                stream.codec_context.thread_count = ENCODER_THREADS
                 stream.codec_context.color_range = 1
                 stream.codec_context.colorspace = 6
-                stream.options = {"crf": str(crf), "preset": preset, "x264-params": _X264}
+                stream.options = {"crf": str(crf), "preset": preset, "x264-params": X264}
             if image.shape != shape or shape[0] % 2 or shape[1] % 2:
                 raise ValueError(f"frame {index} has shape {image.shape}: all must be alike, with even sides")
             planes: Any = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)

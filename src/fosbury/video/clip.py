@@ -15,14 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from fosbury.errors import BadInput
 from fosbury.files import DRAFT
 from fosbury.inference.answers import Asked
 from fosbury.inference.predict import Predictor
 from fosbury.media.files import check_file, sha256_of
-from fosbury.media.video import decode, to_image
+from fosbury.media.video import decode
 from fosbury.progress import Bar
 from fosbury.skeleton import Skeleton
 from fosbury.video.ahead import ahead
@@ -30,6 +28,7 @@ from fosbury.video.encode import writing
 from fosbury.video.look import Answer, Kept, Pace, look
 from fosbury.video.outputs.registry import Clip, open_output
 from fosbury.video.overlay import Overlay, draw_frame
+from fosbury.video.planes import Planes, planes_of
 from fosbury.video.settle import Settled, Steps, settle
 
 VIDEO, JSON = "video", "json"
@@ -169,14 +168,15 @@ def _counted(answers: Iterable[Answer], clip: Path, done: Done) -> Iterator[Answ
 def _drawn(clip: Path, target: Path, frames: Iterable[Settled], skeleton: Skeleton, how: How) -> Iterator[Settled]:
     """Draw and write the frames that are passed on."""
     depth = how.pace.depth
-    pictures = ahead(((index, to_image(frame)) for index, _, frame in decode(clip)), depth)
+    pictures = ahead(((index, planes_of(frame)) for index, _, frame in decode(clip)), depth)
 
-    def draw() -> Iterator[tuple[Settled, np.ndarray]]:
-        for settled, (index, image) in zip(frames, pictures, strict=True):
+    def draw() -> Iterator[tuple[Settled, Planes]]:
+        for settled, (index, planes) in zip(frames, pictures, strict=True):
             assert index == settled.answer.index
-            yield settled, draw_frame(image, settled, skeleton, how.overlay)
+            draw_frame(planes, settled, skeleton, how.overlay)
+            yield settled, planes
 
     with writing(target, clip, how.digest(clip)) as writer:
-        for settled, image in ahead(draw(), depth):
-            writer.add(image, settled.answer.timestamp_ms)
+        for settled, planes in ahead(draw(), depth):
+            writer.add(planes, settled.answer.timestamp_ms)
             yield settled

@@ -6,13 +6,16 @@ every colour vision (Okabe and Ito, *Color Universal Design*), and the dashes al
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 
 from fosbury.pose import OCCLUDED
 from fosbury.skeleton import Skeleton
+from fosbury.video.planes import Planes, values_of
 
 LEFT = (0, 114, 178)
 RIGHT = (255, 176, 0)
@@ -20,6 +23,8 @@ MIDLINE = (255, 255, 255)
 EDGE = (0, 0, 0)
 MARK = (255, 255, 255)
 SHIFT = 4  # OpenCV draws in sixteenths of a pixel
+
+Canvas: TypeAlias = np.ndarray | Planes
 
 
 def sides(skeleton: Skeleton) -> np.ndarray:
@@ -58,6 +63,26 @@ def draw_pose(
         A new picture.
     """
     canvas = np.ascontiguousarray(image).copy()
+    paint_pose(canvas, keypoints, skeleton, visibility=visibility, size=size)
+    return canvas
+
+
+def paint_pose(
+    canvas: Canvas,
+    keypoints: np.ndarray,
+    skeleton: Skeleton,
+    *,
+    visibility: np.ndarray | None = None,
+    size: float = 2.0,
+) -> None:
+    """Draw as `draw_pose` does, on the picture itself.
+
+    Parameters
+    ----------
+    canvas : ndarray of uint8, shape (H, W, 3), or Planes
+    keypoints, skeleton, visibility, size
+        As `draw_pose` has them.
+    """
     side = sides(skeleton)
     for start, end in skeleton.bones:
         where = side[start] if side[start] == side[end] else 0
@@ -65,7 +90,27 @@ def draw_pose(
     for joint, point in enumerate(keypoints):
         hollow = visibility is not None and visibility[joint] == OCCLUDED
         _joint(canvas, point, _colour(side[joint]), size, hollow)
-    return canvas
+
+
+def write_text(canvas: Canvas, text: str, place: tuple[float, float], size: float, width: int) -> None:
+    """Write white on black on the picture itself.
+
+    Parameters
+    ----------
+    canvas : ndarray of uint8, shape (H, W, 3), or Planes
+    text : str
+    place : (float, float)
+        Pixels; where the first letter's lower left corner is.
+    size : float
+        1: capitals 22 pixels high.
+    width : int
+        Of a stroke, in pixels.
+    """
+    for colour, extra in ((EDGE, 2), (MIDLINE, 0)):
+        for plane, scale, value in _layers(canvas, colour):
+            where = round(place[0] * scale), round(place[1] * scale)
+            stroke = max(1, round((width + extra) * scale))
+            cv2.putText(plane, text, where, cv2.FONT_HERSHEY_SIMPLEX, size * scale, value, stroke, cv2.LINE_AA)
 
 
 def draw_comparison(
@@ -109,7 +154,7 @@ def _colour(side: int) -> tuple[int, int, int]:
     return {-1: LEFT, 1: RIGHT}.get(int(side), MIDLINE)
 
 
-def _bone(canvas: np.ndarray, start: np.ndarray, end: np.ndarray, side: int, size: float) -> None:
+def _bone(canvas: Canvas, start: np.ndarray, end: np.ndarray, side: int, size: float) -> None:
     if not (np.isfinite(start).all() and np.isfinite(end).all()):
         return
     width = max(1, round(2 * size))
@@ -124,7 +169,7 @@ def _bone(canvas: np.ndarray, start: np.ndarray, end: np.ndarray, side: int, siz
             _line(canvas, start + (end - start) * first, start + (end - start) * last, RIGHT, width)
 
 
-def _joint(canvas: np.ndarray, point: np.ndarray, colour: tuple[int, int, int], size: float, hollow: bool) -> None:
+def _joint(canvas: Canvas, point: np.ndarray, colour: tuple[int, int, int], size: float, hollow: bool) -> None:
     if not np.isfinite(point).all():
         return
     _disc(canvas, point, 1.9 * size, EDGE)
@@ -133,20 +178,39 @@ def _joint(canvas: np.ndarray, point: np.ndarray, colour: tuple[int, int, int], 
         _disc(canvas, point, max(1.9 * size - 2.5, 0.8), EDGE)
 
 
-def _ring(canvas: np.ndarray, point: np.ndarray, size: float) -> None:
+def _ring(canvas: Canvas, point: np.ndarray, size: float) -> None:
     if not np.isfinite(point).all():
         return
     for width, colour in ((3, EDGE), (1, MARK)):
-        cv2.circle(canvas, _fixed(point), round(2.2 * size * 2**SHIFT), colour, width, cv2.LINE_AA, SHIFT)
+        _circle(canvas, point, 2.2 * size, colour, width)
 
 
-def _disc(canvas: np.ndarray, point: np.ndarray, radius: float, colour: tuple[int, int, int]) -> None:
-    cv2.circle(canvas, _fixed(point), max(1, round(radius * 2**SHIFT)), colour, -1, cv2.LINE_AA, SHIFT)
+def _disc(canvas: Canvas, point: np.ndarray, radius: float, colour: tuple[int, int, int]) -> None:
+    _circle(canvas, point, radius, colour, -1)
 
 
-def _line(canvas: np.ndarray, start: np.ndarray, end: np.ndarray, colour: tuple[int, int, int], width: int) -> None:
+def _circle(canvas: Canvas, point: np.ndarray, radius: float, colour: tuple[int, int, int], width: int) -> None:
+    for plane, scale, value in _layers(canvas, colour):
+        length = max(1, round(radius * scale * 2**SHIFT))
+        stroke = width if width < 0 else max(1, round(width * scale))
+        cv2.circle(plane, _fixed(point * scale), length, value, stroke, cv2.LINE_AA, SHIFT)
+
+
+def _line(canvas: Canvas, start: np.ndarray, end: np.ndarray, colour: tuple[int, int, int], width: int) -> None:
     if np.isfinite(start).all() and np.isfinite(end).all():
-        cv2.line(canvas, _fixed(start), _fixed(end), colour, width, cv2.LINE_AA, SHIFT)
+        for plane, scale, value in _layers(canvas, colour):
+            stroke = max(1, round(width * scale))
+            cv2.line(plane, _fixed(start * scale), _fixed(end * scale), value, stroke, cv2.LINE_AA, SHIFT)
+
+
+def _layers(canvas: Canvas, colour: tuple[int, int, int]) -> Iterator[tuple[np.ndarray, float, tuple[int, ...]]]:
+    """Yield what OpenCV draws on: each array, its size beside the picture's, and what a colour is in it."""
+    if isinstance(canvas, np.ndarray):
+        yield canvas, 1.0, colour
+        return
+    values = values_of(colour, canvas.colours)
+    for plane, scale, value in zip((canvas.luma, *canvas.chroma), (1.0, 0.5, 0.5), values, strict=True):
+        yield plane, scale, (value,)
 
 
 def _fixed(point: np.ndarray) -> tuple[int, int]:

@@ -15,10 +15,11 @@ from typing import Any
 
 import av
 import av.error
-import numpy as np
 
 from fosbury.errors import BadInput, WorkFailed
 from fosbury.files import draft
+from fosbury.media.video import ENCODER_THREADS, X264
+from fosbury.video.planes import FORMAT, Planes, frame_of
 
 USUAL_RATE = 25
 TICKS = 90_000
@@ -30,7 +31,6 @@ SETTINGS = "comment"
 SOUND = ("aac", "mp3", "ac3", "eac3", "opus", "alac")
 """Codecs that MP4 holds and players know: copied. Others are encoded as AAC."""
 _FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
-_BT709, _LIMITED = 1, 1
 
 
 def partial_of(path: Path) -> Path:
@@ -46,36 +46,33 @@ class Writer:
         self._stream: Any = None
         self._last = -1
 
-    def add(self, image: np.ndarray, timestamp_ms: float) -> None:
+    def add(self, planes: Planes, timestamp_ms: float) -> None:
         """Append a picture.
 
         Parameters
         ----------
-        image : ndarray of uint8, shape (H, W, 3)
-            RGB; an odd side gets one more row or column, which H.264 needs.
+        planes : Planes
         timestamp_ms : float
             Since the first frame; ascending.
         """
-        height, width = image.shape[:2]
-        if height % 2 or width % 2:
-            image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         if self._stream is None:
-            self._open(image.shape[1], image.shape[0])
-        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+            self._open(planes)
+        frame = frame_of(planes)
         self._last = max(self._last + 1, round(timestamp_ms * TICKS / 1000))
         frame.pts, frame.time_base = self._last, Fraction(1, TICKS)
         frame.duration = round(TICKS / self._rate)
         self._container.mux(self._stream.encode(frame))
 
-    def _open(self, width: int, height: int) -> None:
+    def _open(self, planes: Planes) -> None:
         stream = self._container.add_stream("libx264", rate=self._rate)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.height, stream.width = planes.luma.shape
+        stream.pix_fmt = FORMAT
         stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS)
-        stream.codec_context.color_range = _LIMITED
-        for name in ("colorspace", "color_primaries", "color_trc"):
-            setattr(stream.codec_context, name, _BT709)
-        stream.options = {"crf": str(CRF), "preset": PRESET}
+        colours, context = planes.colours, stream.codec_context
+        context.colorspace, context.color_range = colours.matrix, colours.span
+        context.color_primaries, context.color_trc = colours.primaries, colours.transfer
+        context.thread_count = ENCODER_THREADS
+        stream.options = {"crf": str(CRF), "preset": PRESET, "x264-params": X264}
         self._stream = stream
 
     def finish(self) -> None:
