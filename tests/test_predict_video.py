@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import jsonschema
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from fosbury.config import named_skeleton
 from fosbury.errors import BadInput
 from fosbury.inference.answers import Asked
 from fosbury.inference.predict import Predictor
+from fosbury.inference.registry import load_model
 from fosbury.media.video import decode, probe, to_image, write_video
 from fosbury.pose import Pose
 from fosbury.refinement import Refinement
@@ -35,12 +37,13 @@ from fosbury.video.outputs.json import SCHEMA
 from fosbury.video.outputs.registry import OUTPUTS
 from fosbury.video.planes import Colours, Planes, frame_of, planes_of, values_of
 from fosbury.video.settle import Steps, settle
-from fosbury.video.shots import CutFinder
+from fosbury.video.shots import CameraMotion, CutFinder
 
 ROOT = Path(__file__).parents[1]
 VIDEOS = ROOT.parent / "shared" / "data" / "videos"
 COCO = named_skeleton("coco17")
 SIZE = (96, 128)
+needs_yolo = pytest.mark.skipif(importlib.util.find_spec("ultralytics") is None, reason="needs ultralytics")
 STARTER = ROOT / "models" / "starter" / "yolo11n-pose.pt"
 
 
@@ -341,6 +344,53 @@ def test_an_error_leaves_a_partial_clip_that_plays_and_the_target_as_it_was(tmp_
     assert probe(partial_of(target)).frames > 200
 
 
+def walkers(count: int, camera: float) -> list[Answer]:
+    """Somebody large who stands in front, and somebody smaller who runs past behind."""
+    result = []
+    for at in range(count):
+        poses = []
+        for x, size in ((300 + camera * at, 120.0), (20 + (6 + camera) * at, 60.0)):
+            corners = np.array([[x, 40], [x + size / 2, 40 + size]])
+            points = corners[0] + Blob.pattern * (corners[1] - corners[0])
+            poses.append(Pose(points, np.full(17, 0.9), corners.ravel(), 0.9))
+        result.append(Answer(at, 40.0 * at, False, (camera if at else 0.0, 0.0), poses, 1.0, (640, 360)))
+    return result
+
+
+@needs_yolo
+@pytest.mark.xdist_group("predict")
+@pytest.mark.skipif(not VIDEOS.is_dir(), reason="needs the shared videos")
+def test_a_real_jumper_is_followed_from_the_start_to_the_mat(tmp_path):
+    """Spectators stand around her, the camera turns with her; boxes by eye, of the frames 10, 40, 60, 94 and 118."""
+    target = tmp_path / "out.json"
+    weights = VIDEOS.parent / "weights" / "yolo11n-pose-coco-approx.pt"
+    model = load_model(weights, COCO, 320, 0.05)
+    predict_clip(VIDEOS / "replico_highjump.mp4", {"json": target}, Predictor(model), asked())
+    frames = json.loads(target.read_text(encoding="utf-8"))["frames"]
+    places = {10: (160, 120), 40: (125, 130), 60: (110, 120), 94: (222, 80), 118: (242, 118)}
+    for at, place in places.items():
+        x1, y1, x2, y2 = frames[at]["box"]
+        assert x1 < place[0] < x2 and y1 < place[1] < y2, at
+
+
+@pytest.mark.parametrize("camera", [0.0, -6.0])
+def test_the_one_who_moves_through_the_scene_is_the_athlete(camera):
+    settled = list(settle(walkers(75, camera), COCO, Steps()))
+    assert all(each.pose is not None and each.pose.box[3] == 100 for each in settled)
+
+
+def test_the_camera_s_way_is_measured_by_what_stands_still():
+    scene = np.random.default_rng(0).integers(0, 256, (60, 160), dtype=np.uint8)
+    scene = cv2.normalize(cv2.GaussianBlur(scene, (0, 0), 2), None, 0, 255, cv2.NORM_MINMAX)
+    motion, found = CameraMotion(), []
+    for at in range(12):
+        view = scene[:, 40 - 3 * at : 40 - 3 * at + 64].copy()
+        view[20:40, 28:36] = 150  # the athlete, whom the camera follows
+        found.append(motion(view))
+    assert found[0] == (0.0, 0.0)
+    assert np.median(np.array(found[1:]) * [64, 60], axis=0) == pytest.approx([3.0, 0.0], abs=0.4)
+
+
 # Files
 
 
@@ -428,7 +478,6 @@ def jump(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 OPTIONS = ("--model", STARTER, "--image-size", 160, "--no-latency", "--no-rate")
-needs_yolo = pytest.mark.skipif(importlib.util.find_spec("ultralytics") is None, reason="needs ultralytics")
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 
 from fosbury.dataset.relabel import limb_sides
 from fosbury.synth.clips import JOINTS, render_clip
-from fosbury.video.tracks import Track, between, follow, repair_sides, runs, smooth
+from fosbury.video.tracks import Track, between, follow, repair_sides, runs, smooth, speeds
 
 FPS = 25
 
@@ -53,6 +53,24 @@ def test_the_athlete_is_followed_past_somebody_who_is_larger_for_a_moment():
     boxes = [np.array(people).reshape(-1, 4) for people in frames]
     chosen = follow(boxes, [np.full(len(people), 0.9) for people in frames])
     assert chosen == [0] * 5 + [1, None, None] + [0] * 4
+
+
+def test_who_is_lost_for_a_second_is_not_taken_for_somebody_who_stood_there_all_the_time():
+    frames = [[box(100 + t, 100, 60), box(300, 120, 70)] for t in range(60)]
+    for at in range(15, 40):
+        frames[at] = frames[at][1:]
+    boxes = [np.array(people).reshape(-1, 4) for people in frames]
+    found = [np.array([0.9, 0.9])[-len(people) :] for people in frames]
+    sure = [np.where(each[:, 0] < 200, 3.0, 1.0) * score for each, score in zip(boxes, found, strict=True)]
+    assert follow(boxes, sure) == [0] * 15 + [None] * 25 + [0] * 20
+
+
+@pytest.mark.parametrize("pan", [0.0, -7.0])
+def test_speed_is_that_through_the_scene_whatever_the_camera_does(pan):
+    """One stands, one runs at 5 pixels a frame of 25 a second: 125 pixels, or 1.25 sides of a box of 100, a second."""
+    boxes = [np.array([box(500 + pan * t, 100, 100), box(100 + (5 + pan) * t, 100, 100)]) for t in range(50)]
+    found = speeds(boxes, np.arange(50) / 25, np.full((50, 2), [pan, 0.0]))
+    assert np.stack(found) == pytest.approx(np.tile([0.0, 1.25], (50, 1)), abs=0.06)
 
 
 def test_nobody_anywhere_is_nobody():

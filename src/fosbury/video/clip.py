@@ -32,6 +32,8 @@ from fosbury.video.planes import Planes, planes_of
 from fosbury.video.settle import Settled, Steps, settle
 
 VIDEO, JSON = "video", "json"
+VERSION = 2
+"""Raised when the same model would give other files of a clip: those of before are made again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,7 @@ class How:
 
     def digest(self, clip: Path) -> str:
         """Digest of all that decides what is written of a clip, but for the overlay."""
-        parts = [self.asked.digest(), sha256_of(clip), self.pace.batch, self.pace.stride, self.pace.motion]
+        parts = [VERSION, self.asked.digest(), sha256_of(clip), self.pace.batch, self.pace.stride, self.pace.motion]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -19,11 +19,11 @@ from av.video.reformatter import VideoReformatter
 
 from fosbury.inference.answers import plain_pose, pose_of, record_of
 from fosbury.inference.predict import Predictor
-from fosbury.media.video import decode, to_image
+from fosbury.media.video import decode, to_image, upright
 from fosbury.metrics.match import box_iou
 from fosbury.pose import Frame, Pose
 from fosbury.video.ahead import ahead
-from fosbury.video.shots import SIDE, CutFinder
+from fosbury.video.shots import SIDE, CameraMotion, CutFinder
 
 DRAWN = 0.2
 """Least score of a joint that counts as seen."""
@@ -62,6 +62,8 @@ class Answer:
     timestamp_ms : float
     cut : bool
         Whether a new shot begins here.
+    camera : (float, float)
+        How far what stands still has moved across and down since the frame before, in pixels.
     poses : list of Pose, or None
         None where the frame was not looked at, since little moves between its neighbours.
     latency_ms : float
@@ -73,6 +75,7 @@ class Answer:
     index: int
     timestamp_ms: float
     cut: bool
+    camera: tuple[float, float]
     poses: list[Pose] | None
     latency_ms: float
     size: tuple[int, int]
@@ -83,6 +86,7 @@ class _Shown:
     index: int
     timestamp_ms: float
     cut: bool
+    camera: tuple[float, float]
     image: np.ndarray
 
 
@@ -127,6 +131,7 @@ class Kept:
                     "index": answer.index,
                     "timestamp_ms": answer.timestamp_ms,
                     "cut": answer.cut,
+                    "camera": answer.camera,
                     "latency_ms": answer.latency_ms,
                     "size": answer.size,
                     "poses": poses,
@@ -144,11 +149,12 @@ class Kept:
 
 
 def _answer(record: dict[str, Any]) -> Answer:
-    poses, (width, height) = record["poses"], record["size"]
+    poses, (width, height), (across, down) = record["poses"], record["size"], record["camera"]
     return Answer(
         record["index"],
         record["timestamp_ms"],
         record["cut"],
+        (across, down),
         None if poses is None else [pose_of(each) for each in poses],
         record["latency_ms"],
         (width, height),
@@ -203,14 +209,17 @@ def _groups(shown: Iterable[_Shown], size: int) -> Iterator[list[_Shown]]:
 
 
 def _shown(path: Path, start: int, notes: list[str] | None) -> Iterator[_Shown]:
-    """Pictures of a clip from a frame on; cuts are looked for from the first frame on."""
-    cuts, small = CutFinder(), VideoReformatter()
+    """Pictures of a clip from a frame on; cuts and the camera's way are looked for from the first on."""
+    cuts, pan, small = CutFinder(), CameraMotion(), VideoReformatter()
     for index, timestamp_ms, frame in decode(path, notes=notes):
         scale = SIDE / max(frame.width, frame.height)
         width, height = (max(2, round(side * scale)) for side in (frame.width, frame.height))
-        cut = cuts(small.reformat(frame, width=width, height=height, format="gray").to_ndarray())
+        luma = upright(small.reformat(frame, width=width, height=height, format="gray").to_ndarray(), frame)
+        cut, (across, down) = cuts(luma), pan(luma)
         if index >= start:
-            yield _Shown(index, timestamp_ms, cut, to_image(frame))
+            image = to_image(frame)
+            camera = round(across * image.shape[1], 2), round(down * image.shape[0], 2)
+            yield _Shown(index, timestamp_ms, cut, camera, image)
 
 
 def _seen(shown: Sequence[_Shown], predictor: Predictor, pace: Pace, before: Answer | None, video: str) -> list[Answer]:
@@ -245,7 +254,7 @@ def _ask(
 
 def _unseen(shown: _Shown) -> Answer:
     height, width = shown.image.shape[:2]
-    return Answer(shown.index, shown.timestamp_ms, shown.cut, None, 0.0, (width, height))
+    return Answer(shown.index, shown.timestamp_ms, shown.cut, shown.camera, None, 0.0, (width, height))
 
 
 def _frame(shown: _Shown, video: str) -> Frame:

@@ -31,8 +31,14 @@ SWAPPED = 0.03
 less, limbs that cross are swapped that were right; with more, swaps of several frames stay."""
 FAR = 0.3
 """Distance in sides of the box from which on a joint is just wrong: how far tells nothing of its side."""
-RECENT, FARTHEST = 25, 3.0
+RECENT, FARTHEST = 120, 3.0
 """Frames with people that `follow` looks back to, and what a step costs at most, in people seen."""
+ELSEWHERE = 0.5
+"""Sides of the box from which two boxes are at two places."""
+ABSENT, WAITING = 15, 0.02
+"""Frames for which a person may be out of sight and keep her number, and what each counts, in sides of the box."""
+AROUND = 0.5
+"""Seconds before and after a frame over which a person's speed is taken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +90,7 @@ def follow(boxes: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> list[in
 
     Of all paths through the people of the frames that is the one with the largest sum of score times size (of the
     largest person in the clip), less what each step costs: the distance of the middles in sides of the box, and the
-    logarithm of the ratio of sides.
+    logarithm of the ratio of sides. No step leads to somebody else who was seen elsewhere at the same time.
 
     Parameters
     ----------
@@ -97,37 +103,124 @@ def follow(boxes: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> list[in
     list of int or None
         Index of the person in each frame; None where she was not seen.
     """
-    sides = [np.maximum((box[:, 2:] - box[:, :2]).max(axis=1, initial=1.0), 1.0) for box in boxes]
-    largest = max((float(side.max()) for side in sides if side.size), default=1.0)
-    totals: dict[tuple[int, int], float] = {}
-    before: dict[tuple[int, int], tuple[int, int]] = {}
-    seen = [at for at, box in enumerate(boxes) if len(box)]
-    best: tuple[int, int] | None = None
-    for order, at in enumerate(seen):
-        recent = [(back, person) for back in seen[max(0, order - RECENT) : order] for person in range(len(boxes[back]))]
-        for person, box in enumerate(boxes[at]):
-            here = (at, person)
-            totals[here] = float(scores[at][person] * sides[at][person] / largest)
-            steps = [(totals[each] - _step(boxes[each[0]][each[1]], box), each) for each in recent]
-            value, place = max(steps, default=(0.0, here))
-            if value > 0:
-                totals[here] += value
-                before[here] = place
-        best = max(
-            ([best] if best else []) + [(at, person) for person in range(len(boxes[at]))], key=totals.__getitem__
-        )
     chosen: list[int | None] = [None] * len(boxes)
-    while best is not None:
-        chosen[best[0]] = best[1]
-        best = before.get(best)
+    seen = [at for at, box in enumerate(boxes) if len(box)]
+    if not seen:
+        return chosen
+    named = names(boxes)
+    first_seen: dict[int, int] = {}
+    for at in seen:
+        for name in named[at].tolist():
+            first_seen.setdefault(name, at)
+    counts = [len(boxes[at]) for at in seen]
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    people, identity = np.concatenate([boxes[at] for at in seen]), np.concatenate([named[at] for at in seen])
+    frame = np.repeat(seen, counts)
+    since = np.array([first_seen[name] for name in identity.tolist()])
+    sides = _side(people)
+    totals = np.concatenate([scores[at] for at in seen]) * sides / sides.max()
+    before = np.full(len(people), -1)
+    for order in range(1, len(seen)):
+        recent, here = slice(starts[max(0, order - RECENT)], starts[order]), slice(starts[order], starts[order + 1])
+        way, change = _apart_and_change(people[recent], people[here])
+        cost = np.minimum(FARTHEST, way + change)
+        others = (identity[recent, None] != identity[None, here]) & (since[None, here] <= frame[recent, None])
+        value = totals[recent, None] - np.where(others & (way > ELSEWHERE), np.inf, cost)
+        best = value.argmax(axis=0)
+        gain = value.max(axis=0)
+        before[here] = np.where(gain > 0, best + starts[max(0, order - RECENT)], -1)
+        totals[here] += np.maximum(gain, 0)
+    at = int(totals.argmax())
+    while at >= 0:
+        chosen[frame[at]] = int(at - starts[np.searchsorted(starts, at, side="right") - 1])
+        at = int(before[at])
     return chosen
 
 
-def _step(first: np.ndarray, second: np.ndarray) -> float:
-    """Distance of two boxes."""
-    extents = np.maximum([(box[2:] - box[:2]).max() for box in (first, second)], 1.0)
-    way = np.linalg.norm((first[:2] + first[2:] - second[:2] - second[2:]) / 2) / extents.mean()
-    return float(min(FARTHEST, way + abs(np.log(extents[1] / extents[0]))))
+def names(boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Give each person of each frame the number of who was last seen there; two boxes of one person may share it.
+
+    Parameters
+    ----------
+    boxes : sequence of ndarray, shape (N, 4)
+
+    Returns
+    -------
+    list of ndarray of int, shape (N,)
+    """
+    result: list[np.ndarray] = []
+    # who was seen lately: box, number, and the frame in which that was
+    last, known, when = np.zeros((0, 4)), np.zeros(0, dtype=int), np.zeros(0, dtype=int)
+    count = 0
+    for at, here in enumerate(boxes):
+        lately = at - when <= ABSENT
+        last, known, when = last[lately], known[lately], when[lately]
+        own = np.full(len(here), -1)
+        gone = np.ones(len(last), dtype=bool)
+        if len(here) and len(last):
+            apart = np.add(*_apart_and_change(last, here)) + WAITING * (at - when - 1)[:, None]
+            nearest = apart.argmin(axis=0)
+            for person, old in enumerate(nearest):
+                if apart[old, person] < ELSEWHERE:
+                    own[person], gone[old] = known[old], False
+        new = own < 0
+        own[new] = np.arange(count, count + new.sum())
+        count += int(new.sum())
+        result.append(own)
+        last = np.concatenate([last[gone], here])
+        known, when = np.concatenate([known[gone], own]), np.concatenate([when[gone], np.full(len(here), at)])
+    return result
+
+
+def speeds(boxes: Sequence[np.ndarray], seconds: np.ndarray, camera: np.ndarray) -> list[np.ndarray]:
+    """Say how fast each person moves through the scene, in sides of the box a second.
+
+    That is the way from half a second before to half a second after, as far as she is seen, less the camera's.
+
+    Parameters
+    ----------
+    boxes : sequence of ndarray, shape (N, 4)
+        People of each frame.
+    seconds : ndarray, shape (T,)
+    camera : ndarray, shape (T, 2)
+        How far what stands still has moved in the picture since the frame before, in pixels.
+
+    Returns
+    -------
+    list of ndarray, shape (N,)
+    """
+    named = names(boxes)
+    moved = np.cumsum(np.nan_to_num(camera), axis=0)
+    places: dict[int, list[tuple[int, int]]] = {}
+    for at, own in enumerate(named):
+        for person, name in enumerate(own.tolist()):
+            places.setdefault(name, []).append((at, person))
+    result = [np.zeros(len(box)) for box in boxes]
+    for track in places.values():
+        frames = np.array([at for at, _ in track])
+        box = np.array([boxes[at][person] for at, person in track])
+        middle, times = (box[:, :2] + box[:, 2:]) / 2 - moved[frames], seconds[frames]
+        low = np.searchsorted(times, times - AROUND)
+        high = np.searchsorted(times, times + AROUND, side="right") - 1
+        # a track of a few frames says little about speed: the time counts as at least AROUND
+        spans = np.maximum(times[high] - times[low], AROUND)
+        speed = np.linalg.norm(middle[high] - middle[low], axis=1) / _side(box) / spans
+        for (at, person), each in zip(track, speed, strict=True):
+            result[at][person] = each
+    return result
+
+
+def _side(boxes: np.ndarray) -> np.ndarray:
+    return np.maximum((boxes[:, 2:] - boxes[:, :2]).max(axis=1), 1.0)
+
+
+def _apart_and_change(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distance of the middles in sides, and logarithm of the ratio of sides, of each pair, both of shape (N, M)."""
+    sides, others = _side(first)[:, None], _side(second)[None]
+    way = np.linalg.norm(
+        (first[:, None, :2] + first[:, None, 2:] - second[None, :, :2] - second[None, :, 2:]) / 2, axis=2
+    )
+    return way / ((sides + others) / 2), np.abs(np.log(others / sides))
 
 
 def between(boxes: np.ndarray, seconds: np.ndarray) -> np.ndarray:
