@@ -31,11 +31,11 @@ from fosbury.synth.clips import render_clip
 from fosbury.video.ahead import ahead
 from fosbury.video.clip import How, predict_clip
 from fosbury.video.clips import plan
-from fosbury.video.encode import partial_of, settings_of, writing
+from fosbury.video.encode import frame_of, partial_of, planes_of, settings_of, writing
 from fosbury.video.look import Answer, Kept, Pace, look
 from fosbury.video.outputs.json import SCHEMA
 from fosbury.video.outputs.registry import OUTPUTS
-from fosbury.video.planes import Colours, Planes, frame_of, planes_of, values_of
+from fosbury.video.planes import Colours, Planes, values_of
 from fosbury.video.settle import Steps, settle
 from fosbury.video.shots import CameraMotion, CutFinder
 

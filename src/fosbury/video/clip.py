@@ -24,11 +24,11 @@ from fosbury.media.video import decode
 from fosbury.progress import Bar
 from fosbury.skeleton import Skeleton
 from fosbury.video.ahead import ahead
-from fosbury.video.encode import writing
+from fosbury.video.encode import planes_of, writing
 from fosbury.video.look import Answer, Kept, Pace, look
 from fosbury.video.outputs.registry import Clip, open_output
 from fosbury.video.overlay import Overlay, draw_frame
-from fosbury.video.planes import Planes, planes_of
+from fosbury.video.planes import Planes
 from fosbury.video.settle import Settled, Steps, settle
 
 VIDEO, JSON = "video", "json"

@@ -15,11 +15,12 @@ from typing import Any
 
 import av
 import av.error
+import numpy as np
 
 from fosbury.errors import BadInput, WorkFailed
 from fosbury.files import draft
-from fosbury.media.video import ENCODER_THREADS, X264
-from fosbury.video.planes import FORMAT, Planes, frame_of
+from fosbury.media.video import ENCODER_THREADS, X264, upright
+from fosbury.video.planes import BT709, FORMAT, FULL, LIMITED, Colours, Planes
 
 USUAL_RATE = 25
 TICKS = 90_000
@@ -215,3 +216,42 @@ def _heard(original: Any, spoken: Any, known: bool) -> Iterator[Any]:
 
 def _seconds(packet: Any) -> Fraction:
     return Fraction(packet.dts if packet.dts is not None else 0) * packet.time_base
+
+
+def planes_of(frame: av.VideoFrame) -> Planes:
+    """Copy the planes of a decoded frame, upright; an odd side gets one more row or column.
+
+    Other formats than 8-bit 4:2:0 are converted to it, RGB by BT.709.
+    """
+    if frame.format.is_rgb:
+        converted = frame.reformat(format=FORMAT, dst_colorspace="ITU709", dst_color_range="MPEG")
+        colours = Colours(BT709, LIMITED, BT709, BT709)
+    else:
+        full = frame.format.name.startswith("yuvj")
+        converted = frame if frame.format.name in (FORMAT, "yuvj420p") else frame.reformat(format=FORMAT)
+        span = FULL if full else int(frame.color_range)
+        colours = Colours(int(frame.colorspace), span, int(frame.color_primaries), int(frame.color_trc))
+    stored = [upright(_pixels(plane), frame) for plane in converted.planes]
+    height, width = stored[0].shape
+    height, width = height + height % 2, width + width % 2
+    data = np.empty((height * 3 // 2, width), np.uint8)
+    flat, half = data.reshape(-1), (height // 2, width // 2)
+    begin, size = height * width, height * width // 4
+    luma = flat[:begin].reshape(height, width)
+    chroma = flat[begin : begin + size].reshape(half), flat[begin + size :].reshape(half)
+    for plane, pixels in zip((luma, *chroma), stored, strict=True):
+        rows, columns = pixels.shape
+        plane[:rows, :columns] = pixels
+        plane[rows:] = plane[rows - 1 : rows]
+        plane[:, columns:] = plane[:, columns - 1 : columns]
+    return Planes(data, luma, chroma, colours)
+
+
+def frame_of(planes: Planes) -> av.VideoFrame:
+    """Make a frame for an encoder."""
+    return av.VideoFrame.from_ndarray(planes.data, format=FORMAT)
+
+
+def _pixels(plane: av.video.plane.VideoPlane) -> np.ndarray:
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    return rows[: plane.height, : plane.width]

@@ -8,10 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-import av
 import numpy as np
-
-from fosbury.media.video import upright
 
 FORMAT = "yuv420p"
 BT709, BT2020 = 1, 9
@@ -57,40 +54,6 @@ class Planes:
     colours: Colours
 
 
-def planes_of(frame: av.VideoFrame) -> Planes:
-    """Copy the planes of a decoded frame, upright; an odd side gets one more row or column.
-
-    Other formats than 8-bit 4:2:0 are converted to it, RGB by BT.709.
-    """
-    if frame.format.is_rgb:
-        converted = frame.reformat(format=FORMAT, dst_colorspace="ITU709", dst_color_range="MPEG")
-        colours = Colours(BT709, LIMITED, BT709, BT709)
-    else:
-        full = frame.format.name.startswith("yuvj")
-        converted = frame if frame.format.name in (FORMAT, "yuvj420p") else frame.reformat(format=FORMAT)
-        span = FULL if full else int(frame.color_range)
-        colours = Colours(int(frame.colorspace), span, int(frame.color_primaries), int(frame.color_trc))
-    stored = [upright(_pixels(plane), frame) for plane in converted.planes]
-    height, width = stored[0].shape
-    height, width = height + height % 2, width + width % 2
-    data = np.empty((height * 3 // 2, width), np.uint8)
-    flat, half = data.reshape(-1), (height // 2, width // 2)
-    begin, size = height * width, height * width // 4
-    luma = flat[:begin].reshape(height, width)
-    chroma = flat[begin : begin + size].reshape(half), flat[begin + size :].reshape(half)
-    for plane, pixels in zip((luma, *chroma), stored, strict=True):
-        rows, columns = pixels.shape
-        plane[:rows, :columns] = pixels
-        plane[rows:] = plane[rows - 1 : rows]
-        plane[:, columns:] = plane[:, columns - 1 : columns]
-    return Planes(data, luma, chroma, colours)
-
-
-def frame_of(planes: Planes) -> av.VideoFrame:
-    """Make a frame for an encoder."""
-    return av.VideoFrame.from_ndarray(planes.data, format=FORMAT)
-
-
 @lru_cache(maxsize=256)
 def values_of(rgb: tuple[int, int, int], colours: Colours) -> tuple[int, int, int]:
     """Values of the three planes for a colour (ITU-R BT.601, BT.709 and BT.2020: luma, differences, 8-bit ranges)."""
@@ -104,8 +67,3 @@ def values_of(rgb: tuple[int, int, int], colours: Colours) -> tuple[int, int, in
         values = 16 + 219 * bright, *(128 + 224 * each for each in differences)
     first, second, third = (int(min(max(round(value), 0), 255)) for value in values)
     return first, second, third
-
-
-def _pixels(plane: av.video.plane.VideoPlane) -> np.ndarray:
-    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-    return rows[: plane.height, : plane.width]
