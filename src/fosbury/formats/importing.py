@@ -7,6 +7,7 @@ import shutil
 import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -14,7 +15,7 @@ from typing import Literal
 from fosbury.errors import BadInput, BadInputs
 from fosbury.files import put_folder, work_folder
 from fosbury.formats.archive import member_names, unpack
-from fosbury.formats.checking import check_media, with_true_suffixes
+from fosbury.formats.checking import check_media, is_gif, with_true_suffixes
 from fosbury.formats.coco import write_coco
 from fosbury.formats.grouping import GroupBy, group_stills
 from fosbury.formats.joining import FileCount, Found, Source, read_sources
@@ -33,6 +34,7 @@ LabelBy = Literal["labels", "path", "folder"]
 """Where the form label of a frame comes from that names none: nowhere, the path imported, or its picture's folder."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SHORT = 160
+_COPIERS = 4
 
 
 @dataclass(frozen=True)
@@ -231,10 +233,11 @@ def _choose(path: Path, where: Path, formats: Sequence[LabelFormat]) -> tuple[La
 
 def _write(folder: Path, dataset: Dataset, files: Mapping[str, Path], notes: Sequence[str]) -> None:
     folder.mkdir()
-    for relative, file in progress(sorted(files.items()), "copying", "file"):
-        copy = folder / relative
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        _copy(file, copy)
+    copies = {folder / relative: file for relative, file in sorted(files.items())}
+    for parent in {copy.parent for copy in copies}:
+        parent.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(_COPIERS) as pool:
+        list(progress(pool.map(_copy, copies.values(), copies), "copying", "file", len(copies)))
     write_coco(dataset, folder / ANNOTATIONS)
     (folder / NOTES).write_text("".join(f"{note}\n" for note in notes), encoding="utf-8")
 
@@ -268,7 +271,7 @@ def _renamed(error: BadInput, old: str, new: str) -> BadInput:
 
 def _copy(file: Path, copy: Path) -> None:
     """Copy a file; a GIF, which trainers do not read, becomes a PNG."""
-    if copy.suffix.lower() == ".png" and image.true_suffix(file) == ".gif":
+    if copy.suffix.lower() == ".png" and is_gif(file):
         image.write_image(copy, image.read_image(file))
     else:
         shutil.copyfile(file, copy)
