@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from fosbury.formats.registry import LabelFormat
 from fosbury.formats.sets import IMAGES, VIDEOS
@@ -54,6 +54,20 @@ def label_file(path: Path, subset: str, *, alone: bool, shuffled: bool = False) 
     folders = (base / IMAGES / subset, base / IMAGES / "default", base / IMAGES, base / subset, base)
     videos = base / VIDEOS if (base / VIDEOS).is_dir() else base
     return LabelFile(path, folders, videos, "" if alone else subset, shuffled)
+
+
+def path_ends(name: str) -> list[str]:
+    """Names that a picture may have below a folder, the fullest first; neither a drive nor the root begins them.
+
+    Examples
+    --------
+    >>> path_ends("labeled-data/jump 1/img007.png")
+    ['labeled-data/jump 1/img007.png', 'jump 1/img007.png', 'img007.png']
+    >>> path_ends("C:/jumps/a.png")
+    ['jumps/a.png', 'a.png']
+    """
+    parts = [part for part in PurePosixPath(name).parts if part != "/" and not part.endswith(":")]
+    return ["/".join(parts[at:]) for at in range(len(parts))] or [name]
 
 
 def bases(folder: Path) -> list[Path]:

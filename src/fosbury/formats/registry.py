@@ -28,6 +28,7 @@ FORMATS = {
     "yolo_pose": "fosbury.formats.yolo_pose",
     "label_studio": "fosbury.formats.label_studio",
     "deeplabcut": "fosbury.formats.deeplabcut",
+    "sleap": "fosbury.formats.sleap",
     "jump_broadcast": "fosbury.formats.jump_broadcast",
 }
 """Name, as ``--format`` takes it, and module; the first is the project's own, and the surest is taken before others."""
