@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from fosbury.config import named_skeleton, options
 from fosbury.errors import BadInput, BadInputs
 from fosbury.files import put_folder, work_folder
 from fosbury.formats.archive import member_names, unpack
@@ -24,6 +25,7 @@ from fosbury.formats.layout import LabelFile, find_label_files
 from fosbury.formats.recognise import refuse_other_tools
 from fosbury.formats.registry import AUTO, LabelFormat, all_formats, label_format
 from fosbury.formats.sets import ANNOTATIONS, IMAGES, VIDEOS
+from fosbury.formats.yolo_pose import COCO_JOINTS
 from fosbury.media import image, video
 from fosbury.media.files import check_file
 from fosbury.pose import OCCLUDED, Dataset
@@ -86,6 +88,7 @@ def import_labels(
     group_by: GroupBy = "auto",
     label_by: LabelBy = "labels",
     label_table: str | Path | None = None,
+    skeleton: str | None = None,
     trial: bool = False,
 ) -> ImportSummary:
     """Copy labels and their pictures into ``root/name``.
@@ -111,6 +114,8 @@ def import_labels(
     label_by : LabelBy
     label_table : str or Path, optional
         Table of form labels and of pictures to leave out, as ``label_table`` reads it; counts before everything else.
+    skeleton : str, optional
+        A name of conf/skeleton, whose joints those are that labels do not name, in their order (YOLO's, mostly).
     trial : bool
         Read and check everything, and put nothing in place.
 
@@ -137,6 +142,7 @@ def import_labels(
         try:
             for (folder, path), prefix in zip(unpacked.items(), prefixes, strict=True):
                 sources += _sources(path, _unpacked(path, folder, formats), formats, prefix, label_by)
+            sources = _with_names(sources, skeleton)
             where = chosen[0] if len(chosen) == 1 else Path(name)
             found = read_sources(sources, where, None if images is None else Path(images), drop_bad=drop_bad)
             if table is not None and label_table is not None:  # first: a picture that is dropped may be damaged
@@ -175,6 +181,35 @@ def _sources(path: Path, where: Path, formats: Sequence[LabelFormat], prefix: st
     kind, files = _choose(path, where, formats)
     label = path.resolve().stem if label_by == "path" else None
     return [Source(kind, replace(file, prefix=_joined(prefix, file.prefix)), label) for file in files]
+
+
+def _with_names(sources: Sequence[Source], name: str | None) -> list[Source]:
+    """Give the skeleton of this name to the files of labels that do not name their joints.
+
+    Without a name those of as many joints as COCO's people are left to their reader, which takes them for these.
+    """
+    chosen = None if name is None else named_skeleton(name)
+    done: list[Source] = []
+    for source in sources:
+        path = source.file.path
+        count = 0 if source.kind.unnamed is None else source.kind.unnamed(path)
+        if count and (count != len(COCO_JOINTS) if chosen is None else count != len(chosen)):
+            fitting = _skeletons_of(count)
+            choose = f", or import with --skeleton {' or '.join(fitting)}" if fitting else ""
+            problem = f"does not name its {count} joints"
+            problem += "" if chosen is None else f", and skeleton '{chosen.name}' has {len(chosen)}"
+            hint = f"add a line 'kpt_names: {{0: [left_hip, right_hip, ...]}}', in the order of the numbers{choose}"
+            raise BadInput(path, problem, hint)
+        done.append(replace(source, skeleton=chosen if count else None))
+    return done
+
+
+def _skeletons_of(count: int) -> list[str]:
+    """Names of the skeletons of conf/skeleton with this many joints; none outside a repository."""
+    try:
+        return [name for name in options("skeleton") if len(named_skeleton(name)) == count]
+    except BadInput:
+        return []
 
 
 def _joined(*parts: str) -> str:

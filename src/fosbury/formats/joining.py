@@ -28,11 +28,14 @@ class Source:
     file : LabelFile
     label : str or None
         Form label of its frames that name none.
+    skeleton : Skeleton or None
+        That names its joints in their order, where the file does not.
     """
 
     kind: LabelFormat
     file: LabelFile
     label: str | None = None
+    skeleton: Skeleton | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def read_sources(sources: Sequence[Source], where: Path, images: Path | None, *,
     errors: list[BadInput] = []
     for source in sources:
         try:
-            parts.append(_read_file(source, None, images, drop_bad=drop_bad))
+            parts.append(_read_file(source, source.skeleton, images, drop_bad=drop_bad))
         except BadInput as error:
             errors.append(error)
     if len(errors) == 1:
