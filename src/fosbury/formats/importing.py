@@ -262,6 +262,8 @@ def _choose(path: Path, where: Path, formats: Sequence[LabelFormat]) -> tuple[La
     for each, files in found:
         if files:
             return each, files
+    if path.is_dir() and (packed := sorted(path.glob("*.zip"))):
+        raise BadInput(path, f"holds archives and no labels beside them: {packed[0].name}", "name the archives")
     known = ", ".join(each.what for each in formats)
     raise BadInput(path, f"holds no labels that can be read ({known})", "export as 'COCO keypoints' and name the file")
 

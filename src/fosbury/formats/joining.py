@@ -193,8 +193,11 @@ def _read_without_pictures(
     else:
         try:
             dataset = kind.read(path, skeleton, None, "raise")
-        except BadInput:
-            frames = kind.read(path, None, None, "drop").frames if len(candidates) > 1 else ()
+        except BadInput as error:
+            try:
+                frames = kind.read(path, None, None, "drop").frames if len(candidates) > 1 else ()
+            except BadInput:
+                raise error from None
         else:
             frames = dataset.frames
         names = [frame.file_name for frame in frames]

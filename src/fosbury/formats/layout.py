@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from fosbury.formats.registry import LabelFormat
@@ -79,12 +79,28 @@ def bases(folder: Path) -> list[Path]:
 def find_label_files(kind: LabelFormat, path: Path) -> Sequence[LabelFile]:
     """Files of labels of a format: the file itself, or those of a folder, in the layouts of the tool.
 
+    A folder of several exports, each in a folder of its own, holds the files of all.
+
     Parameters
     ----------
     kind : LabelFormat
     path : Path
         A file is returned unread: what is wrong with it is for the reader to say.
     """
+    files = _files_of(kind, path)
+    if files or path.is_file():
+        return files
+    inner = [each for base in bases(path)[-1:] for each in sorted(base.iterdir()) if each.is_dir()]
+    parts = {each: _files_of(kind, each) for each in inner if not each.name.startswith((".", "__"))}
+    known = {each: found for each, found in parts.items() if any(kind.sniff(file.path) for file in found)}
+    return [
+        replace(file, prefix="/".join(filter(None, (each.name, file.prefix))))
+        for each, found in known.items()
+        for file in found
+    ]
+
+
+def _files_of(kind: LabelFormat, path: Path) -> Sequence[LabelFile]:
     if kind.find is not None:
         return kind.find(path)
     if path.is_file():
