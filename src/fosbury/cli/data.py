@@ -80,7 +80,7 @@ def import_set(
     ] = None,
     skeleton: Annotated[
         str | None,
-        typer.Option(help="Of conf/skeleton: names the joints, in their order, of labels that do not (YOLO)."),
+        typer.Option(help="Of conf/skeleton: names the joints of labels that do not (YOLO), in order."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check everything, and make nothing.")] = False,
 ) -> None:
