@@ -426,7 +426,7 @@ def test_shapes_that_are_no_joints_are_counted_and_a_joint_nowhere_is_said(tmp_p
     passed = "1 box 'athlete' that is turned, 1 mask 'mat', 2 polyline 'bar'"
     assert dataset.notes[0] == f"shapes that are no joints, passed over: {passed}"
     document(tmp_path / "a.xml", body.format(joints.replace("5,4", "5,0,4,0"), ""))
-    with pytest.raises(BadInputs, match="a.png: 'left_hip' of 'athlete' lies at '5,0,4,0'"):
+    with pytest.raises(BadInputs, match=r"a\.png: 'left_hip' of 'athlete' lies at '5,0,4,0'"):
         read_cvat_images(tmp_path / "a.xml")
 
 

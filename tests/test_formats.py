@@ -7,6 +7,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -155,8 +156,7 @@ def coco_of_a_tool(folder: Path, image: dict, annotation: dict, categories: list
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)).save(folder / image["file_name"])
     size = {"width": 64, "height": 48}
     annotation = {"image_id": image["id"], "keypoints": [10, 20, 2, 30, 40, 1, 0, 0, 0], **annotation}
-    content = {"images": [{**image, **size}], "annotations": [annotation], "categories": categories}
-    return content
+    return {"images": [{**image, **size}], "annotations": [annotation], "categories": categories}
 
 
 def test_coco_annotators_joints_without_an_outline_have_no_box(tmp_path):

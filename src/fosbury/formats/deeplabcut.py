@@ -180,7 +180,8 @@ def _axis(file: Any, path: Path, name: str) -> tuple[list[str], list[tuple[str, 
     """Names of the levels of an axis, and its entries: texts, or codes that point into the texts of each level."""
     if item(file, path, name) is not None:
         return [""], [(text,) for text in _texts_of(file, path, name)]
-    named, parts = [], []
+    named: list[str] = []
+    parts: list[list[str]] = []
     while (level := item(file, path, f"{name}_level{len(parts)}")) is not None:
         said = _texts_of(file, path, f"{name}_level{len(parts)}")
         codes = array(file, path, f"{name}_label{len(parts)}").astype(int)
@@ -204,7 +205,7 @@ def _appendable(file: Any, path: Path, key: str) -> _Frame:
     rows = array(file, path, f"{key}/table")
     attributes = item(file, path, f"{key}/table").attrs, item(file, path, key).attrs
     ((_, columns),) = plain(bytes(attributes[1]["non_index_axes"]))
-    columns = [tuple(str(part) for part in column) for column in columns]
+    columns = [tuple(str(part) for part in column) for column in columns or ()]
     levels = list(HEADERS) if len(columns[0]) == len(HEADERS) else [each for each in HEADERS if each != "individuals"]
     blocks = sorted(name for name in rows.dtype.names if name.startswith("values_block_"))
     if len(blocks) != 1 or rows["index"].dtype.kind != "S":

@@ -169,9 +169,9 @@ def plain(pickled: bytes) -> Any:
                 more = [stack.pop()] if name == "APPEND" else since_mark()
                 stack[-1].extend(more)
             elif name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
-                memo[len(memo) if value is None else value] = stack[-1]
+                memo[len(memo) if value is None else int(value)] = stack[-1]
             elif name in ("GET", "BINGET", "LONG_BINGET"):
-                stack.append(memo[value])
+                stack.append(memo[int(value or 0)])
             else:
                 raise ValueError(f"holds {name}")
     except (IndexError, KeyError, StopIteration, AttributeError, RecursionError) as error:

@@ -170,6 +170,7 @@ def _video(file: Any, path: Path, text: str) -> _Video:
         if item(file, path, f"{group}/source_video") is None:
             raise BadInput(path, "holds its pictures in itself and does not say where they come from", _HINT)
         said = _attribute(file, path, f"{group}/source_video")
+    assert isinstance(backend, dict)  # else it was refused above
     pictures = backend.get("filenames") or ()
     name = str(backend.get("filename") or said.get("filename") or "").replace("\\", "/")
     shape = backend.get("shape") or (None, backend.get("height_"), backend.get("width_"), None)
