@@ -168,7 +168,7 @@ def real(folder: Path, work: Path) -> None:
             said = f"refused: {error.problems[0]}" + (" ..." if len(error.problems) > 1 else "")
         except BadInput as error:
             said = f"refused: {error.problem}"
-        print(f"| {name} | {said.replace(f'{folder}/', '').replace('|', ' ')[:230]} |", flush=True)
+        print(f"| {name} | {' '.join(said.split()).replace(f'{folder}/', '').replace('|', ' ')[:230]} |", flush=True)
 
 
 def main() -> None:

@@ -204,8 +204,8 @@ def _text_of(value: Any) -> str:
 def _appendable(file: Any, path: Path, key: str) -> _Frame:
     rows = array(file, path, f"{key}/table")
     attributes = item(file, path, f"{key}/table").attrs, item(file, path, key).attrs
-    ((_, columns),) = plain(bytes(attributes[1]["non_index_axes"]))
-    columns = [tuple(str(part) for part in column) for column in columns or ()]
+    ((_, stated),) = plain(bytes(attributes[1]["non_index_axes"]))
+    columns = [tuple(str(part) for part in column) for column in stated]
     levels = list(HEADERS) if len(columns[0]) == len(HEADERS) else [each for each in HEADERS if each != "individuals"]
     blocks = sorted(name for name in rows.dtype.names if name.startswith("values_block_"))
     if len(blocks) != 1 or rows["index"].dtype.kind != "S":
