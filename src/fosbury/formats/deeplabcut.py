@@ -207,7 +207,7 @@ def _appendable(file: Any, path: Path, key: str) -> _Frame:
     ((_, stated),) = plain(bytes(attributes[1]["non_index_axes"]))
     columns = [tuple(str(part) for part in column) for column in stated]
     levels = list(HEADERS) if len(columns[0]) == len(HEADERS) else [each for each in HEADERS if each != "individuals"]
-    blocks = sorted(name for name in rows.dtype.names if name.startswith("values_block_"))
+    blocks = sorted(name for name in rows.dtype.names or () if name.startswith("values_block_"))
     if len(blocks) != 1 or rows["index"].dtype.kind != "S":
         raise ValueError("more than numbers by names of pictures")
     return levels, columns, [(text,) for text in texts(rows["index"])], rows[blocks[0]].astype(float)
