@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -92,9 +93,13 @@ def timed(function: Callable[[], object]) -> tuple[float, float]:
 
 
 def timings(folder: Path) -> None:
-    """Print seconds to read 1,000 frames of each format, and to import them with their pictures."""
-    print(f"\n| format | read {FRAMES:,} frames, s | of the processor, s | imported with their pictures, s |")
-    print("|---|--:|--:|--:|")
+    """Print seconds to read 1,000 frames of each format, and to import them as `fosbury import` does.
+
+    An import looks for the labels, reads them, decodes and hashes every picture, copies them and writes the set; the
+    start of Python is not in it. Of both the fastest of some tries, on the clock and of all threads' processor time.
+    """
+    head = f"imported {FRAMES:,} frames"
+    print(f"\n| format | read, s | of the processor, s | {head}, s | of the processor, s |\n|---|--:|--:|--:|--:|")
     for name in FORMATS:
         kind = label_format(name)
         if kind.write is None:
@@ -113,8 +118,11 @@ def timings(folder: Path) -> None:
             read(path, None, lambda one: images / one.file_name)
 
         took = min(timed(read) for _ in range(REPEATS))
-        whole, _ = timed(lambda: import_labels(made, name=name, root=folder / "raw", format=name))  # noqa: B023
-        print(f"| {name} | {took[0]:.2f} | {took[1]:.2f} | {whole:.2f} |", flush=True)
+        whole = min(
+            timed(partial(import_labels, made, None, f"{name}{at}", folder / "raw", format=name))
+            for at in range(REPEATS)
+        )
+        print(f"| {name} | {took[0]:.2f} | {took[1]:.2f} | {whole[0]:.2f} | {whole[1]:.2f} |", flush=True)
 
 
 def peak() -> int:
@@ -160,7 +168,7 @@ def real(folder: Path, work: Path) -> None:
             said = f"refused: {error.problems[0]}" + (" ..." if len(error.problems) > 1 else "")
         except BadInput as error:
             said = f"refused: {error.problem}"
-        print(f"| {name} | {said.replace(f'{folder}/', '').replace('|', ' ')[:230]} |", flush=True)
+        print(f"| {name} | {' '.join(said.split()).replace(f'{folder}/', '').replace('|', ' ')[:230]} |", flush=True)
 
 
 def main() -> None:

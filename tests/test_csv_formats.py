@@ -66,7 +66,7 @@ def test_a_project_of_deeplabcut_is_imported(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("CollectedData_a.h5", "\x89HDF", "is HDF5; name the CSV file"),
+        ("CollectedData_a.h5", "\x89HDF", "is not an HDF5 file"),
         ("a.csv", "scorer,m,m,m\nbodyparts,hip,hip,hip\ncoords,x,y,likelihood\n0,1,2,0.9\n", "what a model found"),
         ("CollectedData_a.csv", "x,y\n1,2\n", "has no rows 'bodyparts' and 'coords'"),
         ("CollectedData_a.csv", ONE.format("") + "a.png,1,two,3,4\n", "line 4: hip has y 'two', which is no number"),

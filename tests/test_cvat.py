@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from fosbury.errors import BadInput, BadInputs
-from fosbury.formats.coco import skeleton_of
+from fosbury.formats.coco import read_coco, skeleton_of
 from fosbury.formats.cvat.document import elements
 from fosbury.formats.cvat.images import read_cvat_images
 from fosbury.formats.cvat.meta import Meta
@@ -412,3 +412,44 @@ def test_each_kind_of_file_is_taken_for_what_it_is(tmp_path):
     assert found == [["cvat_images"], ["cvat_video", "cvat_video_every"]]
     Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
     assert import_labels(images, name="club", root=tmp_path / "raw").format == "cvat_images"
+
+
+def test_shapes_that_are_no_joints_are_counted_and_a_joint_nowhere_is_said(tmp_path):
+    joints = point("left_hip", 5, 4) + point("right_hip", 9, 8)
+    others = (
+        '<polyline label="bar" points="1,2;3,4"/><polyline label="bar" points="1,2;3,4"/><mask label="mat" rle="1"/>'
+    )
+    others += '<box label="athlete" xtl="1" ytl="1" xbr="20" ybr="20" rotation="30"/>'
+    body = '<image id="0" name="a.png" width="40" height="30"><skeleton label="athlete">{}</skeleton>{}</image>'
+    dataset = read_cvat_images(document(tmp_path / "a.xml", body.format(joints, others)))
+    assert dataset.frames[0].people[0].box.tolist() == [5, 4, 9, 8]
+    passed = "1 box 'athlete' that is turned, 1 mask 'mat', 2 polyline 'bar'"
+    assert dataset.notes[0] == f"shapes that are no joints, passed over: {passed}"
+    document(tmp_path / "a.xml", body.format(joints.replace("5,4", "5,0,4,0"), ""))
+    with pytest.raises(BadInputs, match=r"a\.png: 'left_hip' of 'athlete' lies at '5,0,4,0'"):
+        read_cvat_images(tmp_path / "a.xml")
+
+
+def test_form_labels_of_attributes_and_tags_are_kept_by_an_import(tmp_path):
+    """An attribute of the athlete, one of the box around it, a tag; what a track of a clip says goes the same way."""
+    skeleton = f'<skeleton label="athlete">{point("left_hip", 5, 4)}{point("right_hip", 9, 8)}{{}}</skeleton>'
+    said = '<attribute name="{}">{}</attribute>'
+    box = '<box label="athlete" xtl="1" ytl="1" xbr="20" ybr="20">{}</box>'
+    bodies = [
+        skeleton.format(said.format("Form label", "lumbar")),
+        skeleton.format("") + box.format(said.format("form", "correct")),
+        skeleton.format("") + '<tag label="knee"/><tag label="Flight"/>',
+        skeleton.format(said.format("label", "none")),
+    ]
+    names = [f"{number}.png" for number in range(len(bodies))]
+    for seed, name in enumerate(names):
+        Image.fromarray(np.random.default_rng(seed).integers(0, 255, (30, 40, 3), np.uint8)).save(tmp_path / name)
+    images = [
+        f'<image name="{name}" width="40" height="30">{body}</image>' for name, body in zip(names, bodies, strict=True)
+    ]
+    document(tmp_path / "annotations.xml", "".join(images))
+    done = import_labels(tmp_path, name="club", root=tmp_path / "raw")
+    frames = read_coco(done.folder / "annotations.json").frames
+    assert [frame.label for frame in frames] == ["lumbar", "correct", "knee", None]
+    assert [frame.phase for frame in frames] == [None, None, "flight", None]
+    assert dict(done.labels) == {"correct": 1, "knee": 1, "lumbar": 1}

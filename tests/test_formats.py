@@ -7,6 +7,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -130,9 +131,9 @@ def test_a_format_that_is_named_is_read_beside_another(toy, tmp_path):
 
 def test_a_tool_whose_format_is_registered_is_no_longer_refused(toy, tmp_path, monkeypatch):
     assert [kind.name for kind in kinds()][: len(registry.FORMATS)] == [*registry.FORMATS]
-    monkeypatch.setitem(registry.FORMATS, "sleap", "toy_labels")
-    assert "sleap" in {tool.name for tool in TOOLS}
-    assert "sleap" not in {kind.name for kind in kinds()}
+    monkeypatch.setitem(registry.FORMATS, "via", "toy_labels")
+    assert "via" in {tool.name for tool in TOOLS}
+    assert "via" not in {kind.name for kind in kinds()}
 
 
 def test_the_command_takes_a_format(toy, tmp_path, monkeypatch):
@@ -149,3 +150,42 @@ def test_the_command_takes_a_format(toy, tmp_path, monkeypatch):
     assert "2 frames, 2 people, 6 joints" in result.output
     assert CliRunner().invoke(app, [*words, "coco", "--name", "other"]).exit_code == 2
     assert CliRunner().invoke(app, [*words, "nonsense", "--name", "other"]).exit_code == 2
+
+
+def coco_of_a_tool(folder: Path, image: dict, annotation: dict, categories: list[dict]) -> dict:
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)).save(folder / image["file_name"])
+    size = {"width": 64, "height": 48}
+    annotation = {"image_id": image["id"], "keypoints": [10, 20, 2, 30, 40, 1, 0, 0, 0], **annotation}
+    return {"images": [{**image, **size}], "annotations": [annotation], "categories": categories}
+
+
+def test_coco_annotators_joints_without_an_outline_have_no_box(tmp_path):
+    """As its ``export_annotations`` writes them: no ``info``, edges counted from 1, the box and area all 0."""
+    joints = {"keypoints": ["left_hip", "right_hip", "nose"], "skeleton": [[1, 2], [2, 3]]}
+    category = {"id": 3, "name": "athlete", "supercategory": "", "color": "#e5ae51", "metadata": {}, **joints}
+    image = {"id": 7, "file_name": "a b.png", "path": "/datasets/jumps/a b.png", "dataset_id": 1, "metadata": {}}
+    made = {"id": 9, "category_id": 3, "segmentation": [], "area": 0, "bbox": [0, 0, 0, 0], "iscrowd": False}
+    made |= {"isbbox": False, "color": "#09db44", "metadata": {}, "num_keypoints": 2}
+    content = coco_of_a_tool(tmp_path, image, made, [category])
+    (tmp_path / "coco-1700000000.123.json").write_text(json.dumps(content))
+    done = import_labels(tmp_path, name="club", root=tmp_path / "raw")
+    (frame,) = read_coco(done.folder / "annotations.json").frames
+    assert (done.format, frame.file_name, done.joint_names) == ("coco", "a b.png", tuple(joints["keypoints"]))
+    assert frame.people[0].visibility.tolist() == [2, 1, 0] and frame.people[0].box.tolist() == [10, 20, 30, 40]
+
+
+def test_roboflows_root_category_names_no_joints(tmp_path):
+    """Its COCO has a first category, the name of the project, of which nothing is an instance."""
+    joints = {"keypoints": ["left_hip", "right_hip", "nose"], "skeleton": [[1, 2]]}
+    categories = [
+        {"id": 0, "name": "jumps", "supercategory": "none"},
+        {"id": 1, "name": "athlete", "supercategory": "jumps", **joints},
+    ]
+    image = {"id": 0, "license": 1, "file_name": "a_png.rf.0a1b2c3d.png", "extra": {"name": "a.png"}}
+    made = {"id": 0, "category_id": 1, "bbox": [8, 15, 30, 30.5], "area": 915, "segmentation": [], "iscrowd": 0}
+    (tmp_path / "train").mkdir()
+    content = coco_of_a_tool(tmp_path / "train", image, made, categories)
+    (tmp_path / "train/_annotations.coco.json").write_text(json.dumps(content))
+    done = import_labels(tmp_path, name="club", root=tmp_path / "raw")
+    assert (done.format, done.frames, done.joints, done.occluded) == ("coco", 1, 2, 1)
+    assert done.joint_names == tuple(joints["keypoints"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -146,3 +147,51 @@ def test_an_import_that_is_killed_leaves_nothing_and_the_next_one_works(tmp_path
     assert not (work / "club").exists()
     done = import_labels(path, name="club", root=work)
     assert done.frames == 300 and [entry.name for entry in work.iterdir()] == ["club"]
+
+
+MOMENTS = {
+    "unpacking": ".club.*/unpacked0/**/*.png",
+    "the first picture is copied": ".club.*/set/images/*/*.png",
+    "the second file's pictures are copied": ".club.*/set/images/b/*.png",
+    "labels are written": ".club.*/set/.*.part",
+    "the set is put in place": "club",
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_merge_that_is_killed_leaves_the_old_or_the_new_state(tmp_path, moment):
+    """Killed as soon as a file of that moment is there: the set is whole or absent, others stay, and the next works."""
+    paths = [
+        export(tmp_path / name, [f"{number}.png" for number in range(60)], HIPS, seed) for seed, name in enumerate("ab")
+    ]
+    packed = Path(shutil.make_archive(str(tmp_path / "a"), "zip", paths[0]))
+    work = tmp_path / "raw"
+    import_labels(export(tmp_path / "c", ["1.png"], HIPS, 7), name="old", root=work)
+    before = {file: file.read_bytes() for file in (work / "old").rglob("*") if file.is_file()}
+    given = [str(packed), str(paths[1])]
+    code = f"from fosbury.formats.importing import import_labels; import_labels({given!r}, name='club', root='raw')"
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    while next(work.glob(MOMENTS[moment]), None) is None and process.poll() is None:
+        threading.Event().wait(0.0005)
+    process.kill()
+    process.wait()
+    if (work / "club").exists():
+        assert len(read_coco(work / "club/annotations.json", images=work / "club/images").frames) == 120
+        shutil.rmtree(work / "club")
+    done = import_labels(given, name="club", root=work)
+    assert done.frames == 120 and sorted(entry.name for entry in work.iterdir()) == ["club", "old"]
+    assert before == {file: file.read_bytes() for file in (work / "old").rglob("*") if file.is_file()}
+
+
+def test_exports_in_folders_of_their_own_are_one_set(tmp_path):
+    for seed, name in enumerate(("task 1", "task 2")):
+        export(tmp_path / "all" / name, ["frame_000001.png"], HIPS, seed)
+    packed = Path(shutil.make_archive(str(tmp_path / "all"), "zip", tmp_path / "all"))
+    done = import_labels(packed, name="club", root=tmp_path / "raw")
+    frames = read_coco(done.folder / "annotations.json", images=done.folder / "images").frames
+    assert [frame.file_name for frame in frames] == ["task 1/frame_000001.png", "task 2/frame_000001.png"]
+    assert len({frame.unit for frame in frames}) == 2
+    (tmp_path / "zips").mkdir()
+    shutil.copy(packed, tmp_path / "zips/all.zip")
+    with pytest.raises(BadInput, match=r"holds archives and no labels beside them: all\.zip"):
+        import_labels(tmp_path / "zips", name="none", root=tmp_path / "raw")

@@ -131,3 +131,33 @@ def test_the_sdks_own_sample(shared, tmp_path):
     assert np.allclose(nose, [0.6444444444 * 216, 0.3929078014 * 174], atol=0.01)
     Image.new("RGB", (216, 174)).save(tmp_path / "image1.jpg")
     assert import_labels(path, tmp_path, "club", tmp_path / "raw").format == "label_studio"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"image_rotation": 90}, "a.png: was turned by 90 degrees"),
+        ({"value": [1]}, "a.png: has 1 results whose value is no object"),
+        ({"id": ["a"]}, "a.png: has 1 results whose value is no object or whose id"),
+    ],
+)
+def test_results_that_cannot_be_placed_are_said_or_dropped_and_noted(tmp_path, change, said):
+    good = [joint("left_hip", 20, 20, "a"), joint("right_hip", 30, 30, "b")]
+    path = export(tmp_path / "a.json", {**good[0], **change}, good[1])
+    with pytest.raises(BadInput) as caught:
+        read_label_studio(path)
+    assert said in str(caught.value)
+    tasks = json.loads(path.read_text())
+    other = {"id": 2, "data": {"image": "b.png"}, "annotations": [{"result": good}]}
+    path.write_text(json.dumps([*tasks, other]))
+    dataset = read_label_studio(path, on_problem="drop")
+    assert [frame.file_name for frame in dataset.frames] == ["b.png"] and said in dataset.notes[0]
+
+
+@pytest.mark.parametrize("made", [[], [{"id": 1, "result": []}], [{"result": [rectangle("r", 5, 40)]}]])
+def test_tasks_without_joints_are_label_studios_and_said_to_have_none(tmp_path, made):
+    (tmp_path / "a.json").write_text(
+        json.dumps([{"id": 1, "data": {"image": "a.png"}, "annotations": made, "total_annotations": 1}])
+    )
+    with pytest.raises(BadInput, match="holds no joints"):
+        import_labels(tmp_path / "a.json", name="club", root=tmp_path / "raw")

@@ -56,6 +56,7 @@ CONFINED = {
     "tflite": {"backends/tflite_network.py"},
     "coremltools": {"export/coreml.py"},
     "ai_edge_litert": {"export/tflite.py"},
+    "h5py": {"formats/hdf5.py"},
     "altair": {"report/charts.py"},
     "vl_convert": {"report/html.py"},
     "dvc": {"report/compare_sides.py", "report/efficiency.py", "config.py"},

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fosbury.config import named_skeleton
 from fosbury.errors import BadInput, BadInputs
 from fosbury.formats.coco import read_coco, skeleton_of
 from fosbury.formats.importing import import_labels
@@ -147,3 +148,21 @@ def test_real_exports(shared, tmp_path):
         import_labels(exports / "datumaro_test", name="x", root=tmp_path / "raw")
     with pytest.raises(BadInput, match="is not readable YAML"):
         import_labels(shared / "formats/cvat_coco_keypoints/keira_tiger/data.yaml", name="x", root=tmp_path / "raw")
+
+
+def test_a_skeleton_names_the_joints_of_labels_that_do_not(tmp_path):
+    line = "0 .5 .5 .4 .4 " + " ".join(f"{0.35 + n / 60:.3f} .4 2" for n in range(10))
+    source = folder(tmp_path / "x", "kpt_shape: [10, 3]\nnames: [p]\nflip_idx: [1, 0]\n", line)
+    with pytest.raises(BadInput, match=r"does not name its 10 joints; .* or import with --skeleton lowerbody10"):
+        import_labels(source, name="club", root=tmp_path / "raw")
+    with pytest.raises(BadInput, match=r"10 joints, and skeleton 'coco17' has 17; .* --skeleton lowerbody10"):
+        import_labels(source, name="club", root=tmp_path / "raw", skeleton="coco17")
+    with pytest.raises(BadInput, match="is not in conf/skeleton; use one of body21, coco17"):
+        import_labels(source, name="club", root=tmp_path / "raw", skeleton="legs")
+    done = import_labels(source, name="club", root=tmp_path / "raw", skeleton="lowerbody10")
+    assert done.joint_names == named_skeleton("lowerbody10").joints
+    named = folder(tmp_path / "y")
+    assert import_labels(named, name="named", root=tmp_path / "raw", skeleton="coco17").joint_names == (
+        "left_hip",
+        "right_hip",
+    )

@@ -78,6 +78,10 @@ def import_set(
     label_table: Annotated[
         Path | None, typer.Option(help="CSV of form labels, which count first, such as fosbury review writes.")
     ] = None,
+    skeleton: Annotated[
+        str | None,
+        typer.Option(help="Of conf/skeleton: names the joints of labels that do not (YOLO), in order."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check everything, and make nothing.")] = False,
 ) -> None:
     """Bring labelled frames into data/raw, checked as a whole; several files become one set.
@@ -98,6 +102,7 @@ def import_set(
         group_by=group_by.value,
         label_by=label_by.value,
         label_table=label_table,
+        skeleton=skeleton,
         trial=dry_run,
     )
     folder = done.folder.relative_to(root) if done.folder.is_relative_to(root) else done.folder
@@ -112,10 +117,10 @@ def import_set(
     typer.echo(f"joints: {', '.join(done.joint_names)}")
     for note in done.notes:
         typer.echo(f"note: {note}")
-    skeleton, lacking = nearest_skeleton(done.joint_names, root)
+    nearest, lacking = nearest_skeleton(done.joint_names, root)
     if lacking:
         typer.echo(
-            f"note: {skeleton.name} is the nearest skeleton of conf/skeleton; no joint is named as its "
+            f"note: {nearest.name} is the nearest skeleton of conf/skeleton; no joint is named as its "
             f"{', '.join(lacking)}, which would count as not labelled"
         )
     if dry_run:
@@ -123,7 +128,7 @@ def import_set(
         return
     typer.echo(
         f"next: dvc add {folder.parent}, then dvc exp run -S experiment=clips -S 'data.sets=[{name}]'"
-        f"{'' if skeleton.name == 'coco17' else f' -S skeleton={skeleton.name}'}"
+        f"{'' if nearest.name == 'coco17' else f' -S skeleton={nearest.name}'}"
     )
 
 

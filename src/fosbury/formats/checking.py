@@ -23,6 +23,7 @@ MIN_SIDE = 10
 SAME_LABEL = 0.5
 """Pixels: joints nearer than this are one label, written with other decimals."""
 _READERS = 4
+_GIF = b"GIF8"
 
 
 def check_media(found: Found, where: Path, *, drop_bad: bool) -> Found:
@@ -50,6 +51,7 @@ def check_media(found: Found, where: Path, *, drop_bad: bool) -> Found:
     bad: dict[str, str] = {}
     infos: dict[str, video.VideoInfo] = {}
     digests: dict[str, str] = {}
+    sizes: dict[str, tuple[int, int]] = {}
 
     def check(relative: str) -> None:
         try:
@@ -58,6 +60,7 @@ def check_media(found: Found, where: Path, *, drop_bad: bool) -> Found:
                 return
             digests[relative] = sha256_of(files[relative])
             height, width = image.read_image(files[relative]).shape[:2]
+            sizes[relative] = (width, height)
             if min(width, height) < MIN_SIDE:
                 problem = f"is {width}x{height}: pictures under {MIN_SIDE} pixels a side cannot be trained on"
                 bad[relative] = str(BadInput(files[relative], problem, "leave it out"))
@@ -71,7 +74,8 @@ def check_media(found: Found, where: Path, *, drop_bad: bool) -> Found:
     kept: list[Frame] = []
     clips: dict[str, set[str]] = {}
     for frame in dataset.frames:
-        relative, reason = f"{IMAGES}/{frame.file_name}", None
+        relative = f"{IMAGES}/{frame.file_name}"
+        reason = _size_problem(frame, sizes.get(relative))
         if relative not in files:
             relative = f"{VIDEOS}/{frame.video}"
             reason = _frame_problem(frame, infos.get(relative))
@@ -124,6 +128,12 @@ def _same_labels(a: Frame, b: Frame) -> bool:
     )
 
 
+def is_gif(path: Path) -> bool:
+    """Whether a picture is a GIF by its first bytes, whatever its name."""
+    with path.open("rb") as file:
+        return file.read(len(_GIF)) == _GIF
+
+
 def with_true_suffixes(found: Found) -> Found:
     """Give every picture a name whose suffix trainers read: they pass over others in silence."""
     dataset, files = found.dataset, found.files
@@ -132,7 +142,11 @@ def with_true_suffixes(found: Found) -> Found:
     taken = {frame.file_name.lower() for frame in dataset.frames}
     for frame in dataset.frames:
         old = frame.file_name
-        suffix = image.true_suffix(files[f"{IMAGES}/{old}"]) if f"{IMAGES}/{old}" in files else None
+        picture = files.get(f"{IMAGES}/{old}")
+        doubtful = picture is not None and (
+            PurePosixPath(old).suffix.lower() not in image.READ_BY_TRAINERS or is_gif(picture)
+        )
+        suffix = image.true_suffix(picture) if picture is not None and doubtful else None
         if suffix is not None and image.readable_name(old, suffix) != old:
             new = image.readable_name(old, suffix)
             while new.lower() in taken:
@@ -152,6 +166,19 @@ def with_true_suffixes(found: Found) -> Found:
         dataset=replace(dataset, frames=tuple(frames), notes=(*dataset.notes, note)),
         files={moved.get(relative, relative): file for relative, file in files.items()},
         stills={renamed.get(name, name): still for name, still in found.stills.items()},
+    )
+
+
+def _size_problem(frame: Frame, size: tuple[int, int] | None) -> str | None:
+    if size is None or size == (frame.width, frame.height):
+        return None
+    turned = (
+        " (turned: the labelling tool ignored the EXIF orientation)"
+        if size[::-1] == (frame.width, frame.height)
+        else ""
+    )
+    return (
+        f"{frame.file_name}: is {size[0]}x{size[1]} as a file, but {frame.width}x{frame.height} in the labels{turned}"
     )
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fosbury.errors import BadInput
 from fosbury.formats.coco.categories import MANY_JOINTS, MIN_SHARED_JOINTS
-from fosbury.pose import NOT_LABELLED
+from fosbury.formats.coco.images import Locate
+from fosbury.media.files import unsafe_name
+from fosbury.pose import NOT_LABELLED, Frame
 
 Joint = tuple[float, float, int]
 """x and y in pixels, and COCO's visibility."""
@@ -101,3 +105,33 @@ def claim_box(joints: Mapping[str, Joint], boxes: list[Sequence[float]]) -> Sequ
         if len(points) and inside >= min(MANY_JOINTS, MIN_SHARED_JOINTS * len(points)):
             fitting.append((-inside, float(np.prod(high - low)), index))
     return boxes.pop(min(fitting)[2]) if fitting else None
+
+
+def check_clips(path: Path, content: Content, images: Locate | None) -> None:
+    """Refuse labels of a clip that is not there, nor any of its frames as a picture.
+
+    Parameters
+    ----------
+    path : Path
+    content : Content
+        Of images that name their clip.
+    images : callable, optional
+        As `formats.registry.Reader` has it.
+
+    Raises
+    ------
+    BadInput
+        Naming the clips.
+    """
+    there: dict[str, bool] = {}
+    for entry in content.images if images is not None else ():
+        name, clip = entry["file_name"], entry.get("video")
+        if clip is None or there.get(clip) or unsafe_name(name) or unsafe_name(clip):
+            continue
+        picture = images(Frame(name, 0, 0, video=clip, frame=entry["frame"])) if images is not None else None
+        there[clip] = picture is None or picture.is_file()
+    missing = [clip for clip, found in there.items() if not found]
+    if missing:
+        first = next(entry["file_name"] for entry in content.images if entry.get("video") == missing[0])
+        problem = f"labels frames of {' and '.join(missing)}, which is not there, nor are its frames, such as {first}"
+        raise BadInput(path, problem, "put the clip beside it, or name the folder of clip or pictures with --images")

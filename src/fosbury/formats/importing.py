@@ -7,14 +7,16 @@ import shutil
 import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from fosbury.config import named_skeleton, options
 from fosbury.errors import BadInput, BadInputs
 from fosbury.files import put_folder, work_folder
 from fosbury.formats.archive import member_names, unpack
-from fosbury.formats.checking import check_media, with_true_suffixes
+from fosbury.formats.checking import check_media, is_gif, with_true_suffixes
 from fosbury.formats.coco import write_coco
 from fosbury.formats.grouping import GroupBy, group_stills
 from fosbury.formats.joining import FileCount, Found, Source, read_sources
@@ -23,6 +25,7 @@ from fosbury.formats.layout import LabelFile, find_label_files
 from fosbury.formats.recognise import refuse_other_tools
 from fosbury.formats.registry import AUTO, LabelFormat, all_formats, label_format
 from fosbury.formats.sets import ANNOTATIONS, IMAGES, VIDEOS
+from fosbury.formats.yolo_pose import COCO_JOINTS
 from fosbury.media import image, video
 from fosbury.media.files import check_file
 from fosbury.pose import OCCLUDED, Dataset
@@ -33,6 +36,7 @@ LabelBy = Literal["labels", "path", "folder"]
 """Where the form label of a frame comes from that names none: nowhere, the path imported, or its picture's folder."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SHORT = 160
+_COPIERS = 4
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ def import_labels(
     group_by: GroupBy = "auto",
     label_by: LabelBy = "labels",
     label_table: str | Path | None = None,
+    skeleton: str | None = None,
     trial: bool = False,
 ) -> ImportSummary:
     """Copy labels and their pictures into ``root/name``.
@@ -109,6 +114,8 @@ def import_labels(
     label_by : LabelBy
     label_table : str or Path, optional
         Table of form labels and of pictures to leave out, as ``label_table`` reads it; counts before everything else.
+    skeleton : str, optional
+        A name of conf/skeleton, whose joints those are that labels do not name, in their order (YOLO's, mostly).
     trial : bool
         Read and check everything, and put nothing in place.
 
@@ -135,6 +142,7 @@ def import_labels(
         try:
             for (folder, path), prefix in zip(unpacked.items(), prefixes, strict=True):
                 sources += _sources(path, _unpacked(path, folder, formats), formats, prefix, label_by)
+            sources = _with_names(sources, skeleton)
             where = chosen[0] if len(chosen) == 1 else Path(name)
             found = read_sources(sources, where, None if images is None else Path(images), drop_bad=drop_bad)
             if table is not None and label_table is not None:  # first: a picture that is dropped may be damaged
@@ -173,6 +181,35 @@ def _sources(path: Path, where: Path, formats: Sequence[LabelFormat], prefix: st
     kind, files = _choose(path, where, formats)
     label = path.resolve().stem if label_by == "path" else None
     return [Source(kind, replace(file, prefix=_joined(prefix, file.prefix)), label) for file in files]
+
+
+def _with_names(sources: Sequence[Source], name: str | None) -> list[Source]:
+    """Give the skeleton of this name to the files of labels that do not name their joints.
+
+    Without a name those of as many joints as COCO's people are left to their reader, which takes them for these.
+    """
+    chosen = None if name is None else named_skeleton(name)
+    done: list[Source] = []
+    for source in sources:
+        path = source.file.path
+        count = 0 if source.kind.unnamed is None else source.kind.unnamed(path)
+        if count and (count != len(COCO_JOINTS) if chosen is None else count != len(chosen)):
+            fitting = _skeletons_of(count)
+            choose = f", or import with --skeleton {' or '.join(fitting)}" if fitting else ""
+            problem = f"does not name its {count} joints"
+            problem += "" if chosen is None else f", and skeleton '{chosen.name}' has {len(chosen)}"
+            hint = f"add a line 'kpt_names: {{0: [left_hip, right_hip, ...]}}', in the order of the numbers{choose}"
+            raise BadInput(path, problem, hint)
+        done.append(replace(source, skeleton=chosen if count else None))
+    return done
+
+
+def _skeletons_of(count: int) -> list[str]:
+    """Names of the skeletons of conf/skeleton with this many joints; none outside a repository."""
+    try:
+        return [name for name in options("skeleton") if len(named_skeleton(name)) == count]
+    except BadInput:
+        return []
 
 
 def _joined(*parts: str) -> str:
@@ -225,16 +262,19 @@ def _choose(path: Path, where: Path, formats: Sequence[LabelFormat]) -> tuple[La
     for each, files in found:
         if files:
             return each, files
+    if path.is_dir() and (packed := sorted(path.glob("*.zip"))):
+        raise BadInput(path, f"holds archives and no labels beside them: {packed[0].name}", "name the archives")
     known = ", ".join(each.what for each in formats)
     raise BadInput(path, f"holds no labels that can be read ({known})", "export as 'COCO keypoints' and name the file")
 
 
 def _write(folder: Path, dataset: Dataset, files: Mapping[str, Path], notes: Sequence[str]) -> None:
     folder.mkdir()
-    for relative, file in progress(sorted(files.items()), "copying", "file"):
-        copy = folder / relative
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        _copy(file, copy)
+    copies = {folder / relative: file for relative, file in sorted(files.items())}
+    for parent in {copy.parent for copy in copies}:
+        parent.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(_COPIERS) as pool:
+        list(progress(pool.map(_copy, copies.values(), copies), "copying", "file", len(copies)))
     write_coco(dataset, folder / ANNOTATIONS)
     (folder / NOTES).write_text("".join(f"{note}\n" for note in notes), encoding="utf-8")
 
@@ -268,7 +308,7 @@ def _renamed(error: BadInput, old: str, new: str) -> BadInput:
 
 def _copy(file: Path, copy: Path) -> None:
     """Copy a file; a GIF, which trainers do not read, becomes a PNG."""
-    if copy.suffix.lower() == ".png" and image.true_suffix(file) == ".gif":
+    if copy.suffix.lower() == ".png" and is_gif(file):
         image.write_image(copy, image.read_image(file))
     else:
         shutil.copyfile(file, copy)

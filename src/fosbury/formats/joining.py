@@ -28,11 +28,14 @@ class Source:
     file : LabelFile
     label : str or None
         Form label of its frames that name none.
+    skeleton : Skeleton or None
+        That names its joints in their order, where the file does not.
     """
 
     kind: LabelFormat
     file: LabelFile
     label: str | None = None
+    skeleton: Skeleton | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def read_sources(sources: Sequence[Source], where: Path, images: Path | None, *,
     errors: list[BadInput] = []
     for source in sources:
         try:
-            parts.append(_read_file(source, None, images, drop_bad=drop_bad))
+            parts.append(_read_file(source, source.skeleton, images, drop_bad=drop_bad))
         except BadInput as error:
             errors.append(error)
     if len(errors) == 1:
@@ -139,21 +142,22 @@ def _united(skeletons: Sequence[tuple[Path, Skeleton]]) -> Skeleton:
 
 def _read_file(source: Source, skeleton: Skeleton | None, images: Path | None, *, drop_bad: bool) -> Found:
     kind, file = source.kind, source.file
-    folder = _folder_of(kind, file, images)
     given = [] if images is None else [images / VIDEOS, images]
+    candidates = file.folders if images is None else (images / file.prefix, images)
 
     def clip_of(frame: Frame) -> Path | None:
         if not frame.video or frame.frame is None:
             return None
         return next((clip for each in (file.videos, *given) if (clip := each / frame.video).is_file()), None)
 
-    on_problem: Literal["raise", "drop"] = "drop" if drop_bad else "raise"
-
     def locate(frame: Frame) -> Path | None:
         still = folder / frame.file_name
-        return None if clip_of(frame) and not still.exists() else still
+        return None if not still.exists() and clip_of(frame) else still
 
-    dataset = kind.read(file.path, skeleton, locate, on_problem)
+    folder, dataset = _read_without_pictures(source, skeleton, candidates)
+    if dataset is None or not all((folder / frame.file_name).exists() for frame in dataset.frames):
+        on_problem: Literal["raise", "drop"] = "drop" if drop_bad else "raise"
+        dataset = kind.read(file.path, skeleton, locate, on_problem)
     frames: list[Frame] = []
     sources: dict[str, Path] = {}
     stills: dict[str, Still] = {}
@@ -175,13 +179,33 @@ def _read_file(source: Source, skeleton: Skeleton | None, images: Path | None, *
     return Found(replace(dataset, frames=tuple(frames)), sources, stills, (count,))
 
 
-def _folder_of(kind: LabelFormat, file: LabelFile, images: Path | None) -> Path:
-    """Return the candidate that holds most of the images; the likeliest where none holds any."""
-    candidates = file.folders if images is None else (images / file.prefix, images)
-    if len(candidates) == 1:
-        return candidates[0]
+def _read_without_pictures(
+    source: Source, skeleton: Skeleton | None, candidates: Sequence[Path]
+) -> tuple[Path, Dataset | None]:
+    """Return the folder of the pictures, and the labels where they can be read without them and have no problem.
+
+    Sizes are compared by `check_media`, which decodes every picture anyway.
+    """
+    kind, path = source.kind, source.file.path
+    dataset = None
     if kind.names is not None:
-        names = list(kind.names(file.path))
+        names = list(kind.names(path)) if len(candidates) > 1 else []
     else:
-        names = [frame.file_name for frame in kind.read(file.path, None, None, "drop").frames]
-    return max(candidates, key=lambda folder: (sum((folder / name).is_file() for name in names), folder.is_dir()))
+        try:
+            dataset = kind.read(path, skeleton, None, "raise")
+        except BadInput as error:
+            try:
+                frames = kind.read(path, None, None, "drop").frames if len(candidates) > 1 else ()
+            except BadInput:
+                raise error from None
+        else:
+            frames = dataset.frames
+        names = [frame.file_name for frame in frames]
+    if len(candidates) == 1:
+        return candidates[0], dataset
+
+    def holds(folder: Path) -> tuple[int, bool]:
+        there = folder.is_dir()
+        return sum((folder / name).is_file() for name in names) if there else 0, there
+
+    return max(candidates, key=holds), dataset

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -18,7 +19,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import parse
 
 from fosbury.documents import parse_json
-from fosbury.errors import BadInput
+from fosbury.errors import BadInput, BadInputs
 from fosbury.files import write_json, write_text
 from fosbury.formats.attributes import FIELDS, frame_fields
 from fosbury.formats.coco import read_content
@@ -70,13 +71,16 @@ def read_label_studio(
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
         raise BadInput(path, "is not a list of Label Studio's tasks", _HINT)
     content = Content(joints={RECTANGLE: _configured(path.with_name(CONFIG))})
-    for task in tasks:
-        _add_task(task, content, images)
+    problems = [problem for task in tasks if (problem := _add_task(task, content, images))]
+    if problems and (on_problem == "raise" or not content.people):
+        raise BadInputs(path, problems, "correct them in Label Studio, or leave them out with --drop-bad")
     if not content.people:
         raise BadInput(
             path, "holds no joints (KeyPointLabels)", "label joints with KeyPointLabels and export as 'JSON'"
         )
-    return read_content(content.lists(), path, skeleton, images, on_problem=on_problem)
+    dataset = read_content(content.lists(), path, skeleton, images, on_problem=on_problem)
+    dropped = tuple(f"left out for a problem: {problem}" for problem in problems)
+    return replace(dataset, notes=dropped + dataset.notes)
 
 
 def _configured(path: Path) -> list[str]:
@@ -88,9 +92,13 @@ def _configured(path: Path) -> list[str]:
         return []
 
 
-def _add_task(task: Mapping[str, Any], content: Content, images: Locate | None) -> None:
-    results = [result for result in _results(task) if isinstance(result, dict)]
+def _add_task(task: Mapping[str, Any], content: Content, images: Locate | None) -> str | None:
+    """Add the picture of a task and its people; returns what is wrong with it."""
+    results = _results(task)
+    unsound = sum(not _sound(result) for result in results)
     data = task["data"] if isinstance(task.get("data"), dict) else task
+    if unsound:
+        return f"{_picture(data, images)}: has {unsound} results whose value is no object or whose id is no name"
     sizes = [
         (int(width), int(height))
         for result in results
@@ -103,9 +111,24 @@ def _add_task(task: Mapping[str, Any], content: Content, images: Locate | None) 
     whole = [result for result in results if result.get("id") not in regions or "id" not in result]
     fields: dict[str, Any] = {key: data[key] for key in EXTRAS if data.get(key) not in (None, "")}
     fields |= frame_fields(*_said(whole, data))
+    turned = next((result["image_rotation"] for result in results if number_of(result.get("image_rotation"))), None)
+    if turned is not None and _has_joints(results):
+        return f"{_picture(data, images)}: was turned by {turned} degrees while it was labelled, so places are unsure"
     number = content.add_image(_picture(data, images), sizes[0] if sizes else None, **fields)
     for joints, box in _people(results, by_region, sizes[0] if sizes else (1, 1)):
         content.add_person(number, joints, box, RECTANGLE)
+    return None
+
+
+def _sound(result: Any) -> bool:
+    """Whether a result has the parts of one: an object ``value``, and ids that are texts or numbers, if any."""
+    if not isinstance(result, dict) or not isinstance(result.get("value"), dict | None):
+        return False
+    return all(isinstance(result.get(key), str | int | None) for key in ("id", "parentID", "from_id", "to_id"))
+
+
+def _has_joints(results: Sequence[Mapping[str, Any]]) -> bool:
+    return any(_label(result, "keypointlabels") for result in results)
 
 
 def _results(task: Mapping[str, Any]) -> list[Any]:
@@ -191,11 +214,15 @@ def _point(
     choices = [
         choice
         for other in (by_region[result["id"]] if result.get("id") is not None else [result])
-        for choice in (other.get("value") or {}).get("choices") or ()
-        if isinstance(other.get("value"), dict) and isinstance(choice, str)
+        for choice in _listed((other.get("value") or {}).get("choices"))
+        if isinstance(choice, str)
     ]
     hidden = any(normalise(choice) == OCCLUDED_CHOICE for choice in choices)
     return x * size[0] / 100, y * size[1] / 100, OCCLUDED if hidden else VISIBLE
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _corners(result: Mapping[str, Any], size: tuple[int, int]) -> tuple[float, float, float, float] | None:
@@ -335,8 +362,11 @@ def _person_results(frame: Frame, person: Person, number: int, skeleton: Skeleto
 
 
 def _is_label_studio(name: str, head: str) -> bool:
-    marks = r'"(?:keypointlabels|completed_by|from_name|to_name|annotator)"\s*:'
-    return re.match(r"\s*\[", head) is not None and re.search(marks, head) is not None
+    marks = (
+        r'"(?:keypointlabels|completed_by|from_name|to_name|annotator|was_cancelled|total_annotations|file_upload)"\s*:'
+        r'|"(?:annotations|predictions)"\s*:\s*\[[^{]*\{[^{}]*"result"\s*:'
+    )
+    return re.match(r"\s*\[\s*\{", head) is not None and re.search(marks, head) is not None
 
 
 FORMAT = LabelFormat(

@@ -95,13 +95,6 @@ TOOLS = (
         hint="correct poses in a labelling tool and export as 'COCO Keypoints'",
     ),
     ForeignTool(
-        name="sleap",
-        what="SLEAP's labels (.slp)",
-        suffixes=(".slp",),
-        matches=lambda name, head: True,
-        hint="convert it with sleap-io: save_coco(load_file('labels.slp'), 'annotations.json')",
-    ),
-    ForeignTool(
         name="pascal_voc",
         what="Pascal VOC XML, boxes without joints",
         suffixes=(".xml",),

@@ -28,6 +28,7 @@ FORMATS = {
     "yolo_pose": "fosbury.formats.yolo_pose",
     "label_studio": "fosbury.formats.label_studio",
     "deeplabcut": "fosbury.formats.deeplabcut",
+    "sleap": "fosbury.formats.sleap",
     "jump_broadcast": "fosbury.formats.jump_broadcast",
 }
 """Name, as ``--format`` takes it, and module; the first is the project's own, and the surest is taken before others."""
@@ -100,6 +101,9 @@ class LabelFormat(FileKind):
     names : callable, optional
         From a file of labels to the names that its pictures may have, where it does not state their sizes, so that
         `read` needs the pictures.
+    unnamed : callable, optional
+        From a file of labels to how many joints it has without naming them, 0 where it names them; such are named by a
+        skeleton that `read` is given.
     write : callable, optional
         Write the files of labels of a data set into a folder that exists.
     pictures : str
@@ -111,6 +115,7 @@ class LabelFormat(FileKind):
     read: Reader
     find: Callable[[Path], Sequence[LabelFile]] | None = None
     names: Callable[[Path], Sequence[str]] | None = None
+    unnamed: Callable[[Path], int] | None = None
     write: Callable[[Dataset, Path], None] | None = None
     pictures: str = "images"
     loses: tuple[str, ...] = ()

@@ -152,10 +152,7 @@ def _joints(
     path: Path, values: Mapping[str, Any], classes: Mapping[int, str], skeleton: Skeleton | None
 ) -> tuple[dict[int, list[str]], list[str]]:
     """Joints of each class, and a note where they had to be guessed."""
-    shape = values.get("kpt_shape")
-    count = shape[0] if isinstance(shape, list) and len(shape) == 2 else None
-    if type(count) is not int or not 0 < count < 1000:
-        raise BadInput(path, f"has kpt_shape {shape!r}, not the numbers of joints and of values", "correct it")
+    count = _count(path, values)
     for key in NAMED_BY:
         if values.get(key) is not None:
             return _stated(path, key, values[key], classes, count), []
@@ -169,6 +166,22 @@ def _joints(
         return {kind: list(COCO_JOINTS) for kind in classes}, [note]
     example = "kpt_names: {0: [left_hip, right_hip, ...]}"
     raise BadInput(path, f"does not name its {count} joints", f"add a line '{example}', in the order of the numbers")
+
+
+def _count(path: Path, values: Mapping[str, Any]) -> int:
+    shape = values.get("kpt_shape")
+    count = shape[0] if isinstance(shape, list) and len(shape) == 2 else None
+    if type(count) is not int or not 0 < count < 1000:
+        raise BadInput(path, f"has kpt_shape {shape!r}, not the numbers of joints and of values", "correct it")
+    return count
+
+
+def unnamed_joints(path: Path) -> int:
+    """Return how many joints the labels have without naming them; 0 where they name them."""
+    values = read_yaml(path, "correct that line, or export the set again")
+    classes, count = _classes(path, values), _count(path, values)
+    named = any(values.get(key) is not None for key in NAMED_BY)
+    return 0 if named or _of_datumaro(path.parent / META, classes, count) is not None else count
 
 
 def _stated(path: Path, key: str, stated: Any, classes: Mapping[int, str], count: int) -> dict[int, list[str]]:
@@ -318,6 +331,7 @@ FORMAT = LabelFormat(
     matches=lambda name, head: not name.endswith(".txt") and _is_yolo_pose(name, head),
     read=read_yolo_pose,
     find=find_yolo_pose,
+    unnamed=unnamed_joints,
     names=_names,
     write=write_yolo_pose,
     pictures=f"{IMAGES}/{SUBSET}",

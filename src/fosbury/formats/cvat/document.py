@@ -13,7 +13,7 @@ from defusedxml.ElementTree import iterparse
 from fosbury.errors import BadInput
 from fosbury.formats.coco.findings import number_of
 from fosbury.formats.coco.images import Locate
-from fosbury.formats.content import Content, Joint
+from fosbury.formats.content import Joint
 from fosbury.formats.cvat.meta import Meta, whole
 from fosbury.media.files import check_file, unsafe_name
 from fosbury.pose import NOT_LABELLED, OCCLUDED, VISIBLE, Frame
@@ -148,33 +148,3 @@ def found_picture(names: list[str], images: Locate | None, clip: str | None = No
             if there is not None and there.is_file():
                 return name
     return names[0]
-
-
-def check_clips(path: Path, content: Content, images: Locate | None) -> None:
-    """Refuse labels of a clip that is not there, nor any of its frames as a picture.
-
-    Parameters
-    ----------
-    path : Path
-    content : Content
-        Of images that name their clip.
-    images : callable, optional
-        As `formats.registry.Reader` has it.
-
-    Raises
-    ------
-    BadInput
-        Naming the clips.
-    """
-    there: dict[str, bool] = {}
-    for entry in content.images if images is not None else ():
-        name, clip = entry["file_name"], entry.get("video")
-        if clip is None or there.get(clip) or unsafe_name(name) or unsafe_name(clip):
-            continue
-        picture = images(Frame(name, 0, 0, video=clip, frame=entry["frame"])) if images is not None else None
-        there[clip] = picture is None or picture.is_file()
-    missing = [clip for clip, found in there.items() if not found]
-    if missing:
-        first = next(entry["file_name"] for entry in content.images if entry.get("video") == missing[0])
-        problem = f"labels frames of {' and '.join(missing)}, which is not there, nor are its frames, such as {first}"
-        raise BadInput(path, problem, "put the clip beside it, or name the folder of clip or pictures with --images")

@@ -12,13 +12,12 @@ from fosbury.errors import BadInput, BadInputs
 from fosbury.formats.attributes import frame_fields
 from fosbury.formats.coco import read_content
 from fosbury.formats.coco.images import Locate
-from fosbury.formats.content import Content, Joint
+from fosbury.formats.content import Content, Joint, check_clips
 from fosbury.formats.cvat.document import (
     PICTURES,
     SKELETON_HINT,
     attributes_of,
     box_of,
-    check_clips,
     elements,
     found_picture,
     is_cvat,
@@ -42,6 +41,10 @@ class _Found:
     problems: list[str] = field(default_factory=list)
     unnamed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     boxes: int = 0
+    passed_over: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+
+_SHAPES = ("box", "polygon", "polyline", "ellipse", "cuboid", "mask")
 
 
 def read_cvat_images(
@@ -83,7 +86,9 @@ def read_cvat_images(
         check_clips(path, content, images)
     dataset = read_content(content.lists(), path, skeleton, images, on_problem=on_problem)
     dropped = tuple(f"left out for a problem: {problem}" for problem in found.problems)
-    return replace(dataset, notes=dropped + dataset.notes)
+    others = ", ".join(f"{count} {kind}" for kind, count in sorted(found.passed_over.items()))
+    passed = (f"shapes that are no joints, passed over: {others}",) if others else ()
+    return replace(dataset, notes=dropped + passed + dataset.notes)
 
 
 def _without_joints(found: _Found) -> str:
@@ -110,12 +115,19 @@ def _add_image(element: Element, content: Content, meta: Meta, images: Locate | 
             grouped |= {group: box} if group else {}
         elif shape.tag == "skeleton":
             people.append((label, joints_of(shape), group))
+            found.problems += [
+                f"{element.get('name')}: {each.get('label')!r} of '{label}' lies at {each.get('points')!r}"
+                for each in shape.iterfind("points")
+                if joint_of(each) is None
+            ]
         elif shape.tag == "points":
             joint = joint_of(shape)
             if joint is None or not label:
                 found.unnamed[label] = max(found.unnamed[label], len(points_of(shape)))
             elif joint[2]:
                 points.append(Point(label, joint, group))
+        elif shape.tag in _SHAPES:
+            found.passed_over[f"{shape.tag} '{label}'" + (" that is turned" if shape.tag == "box" else "")] += 1
     name, fields = _names(element, meta, images, found)
     size = number(element, "width"), number(element, "height")
     stated_size = (size[0], size[1]) if size[0] is not None and size[1] is not None else None

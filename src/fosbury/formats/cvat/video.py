@@ -13,13 +13,12 @@ from fosbury.errors import BadInput, BadInputs
 from fosbury.formats.attributes import frame_fields, phase_of
 from fosbury.formats.coco import read_content
 from fosbury.formats.coco.images import Locate
-from fosbury.formats.content import Content, Joint
+from fosbury.formats.content import Content, Joint, check_clips
 from fosbury.formats.cvat.document import (
     PICTURES,
     SKELETON_HINT,
     attributes_of,
     box_of,
-    check_clips,
     elements,
     found_picture,
     is_cvat,
