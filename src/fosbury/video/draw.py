@@ -92,7 +92,7 @@ def paint_pose(
         _joint(canvas, point, _colour(side[joint]), size, hollow)
 
 
-def write_text(canvas: Canvas, text: str, place: tuple[float, float], size: float, width: int) -> None:
+def write_text(canvas: Canvas, text: str, place: tuple[float, float], *, size: float, width: int) -> None:
     """Write white on black on the picture itself.
 
     Parameters

@@ -57,4 +57,4 @@ def draw_frame(planes: Planes, settled: Settled, skeleton: Skeleton, overlay: Ov
         words.append(f"{1000 / took:.0f} frames/s")
     if words:
         size = max(0.4, 0.6 * scale)
-        write_text(planes, "  ".join(words), (20 * size, 35 * size), size, max(1, round(1.5 * scale)))
+        write_text(planes, "  ".join(words), (20 * size, 35 * size), size=size, width=max(1, round(1.5 * scale)))
