@@ -230,7 +230,9 @@ def render(
         flesh, own = np.append(flesh, [_SOLE] * len(_FEET)), np.concatenate([own, own[_FEET]])
     points, joint_depth = camera.project(world)
     flesh = flesh * body.stature / 1800.0
-    hidden = _visibility(points, joint_depth, quads, np.concatenate([body_depth[front], extra_depth]), owner, flesh, own)
+    hidden = _visibility(
+        points, joint_depth, quads, np.concatenate([body_depth[front], extra_depth]), owner, flesh, own
+    )
 
     picture = scene.backdrop.view(camera, scene.centre)
     draw_ground(picture, camera, scene)
