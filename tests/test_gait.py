@@ -163,7 +163,7 @@ def test_the_scale_comes_from_the_legs_and_that_is_said(skeletons):
         for n, phase in enumerate(("stance", "stance", "swing"))
     ]
     dataset = Dataset(skeletons["lowerbody10"], tuple(frames))
-    wrong = [[Pose(truth + [px, 0.0], np.ones(10), box, 1.0)] for px in (5.0, 10.0, 20.0)]
+    wrong = [[Pose(truth + np.array([px, 0.0]), np.ones(10), box, 1.0)] for px in (5.0, 10.0, 20.0)]
     found = evaluate(dataset, wrong, focus="stance")
     # 500 px of stature are 1800 mm: 5 px are 18 mm, 10 px 36 mm, 20 px 72 mm
     assert found.by_phase()["stance"].error_mm == pytest.approx(27.0)

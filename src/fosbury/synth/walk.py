@@ -76,8 +76,8 @@ def walk(body: Body, rng: np.random.Generator, fps: float, frames: int) -> Walk:
     cycle = start + steps * cadence
     pose = {name: np.zeros(len(steps)) for name in ANGLES}
     swing = np.cos(2 * np.pi * cycle)
-    for side, shift, sign in (("left", 0.0, 1.0), ("right", 0.5, -1.0)):
-        phase = (cycle + shift) % 1.0
+    for side, late, sign in (("left", 0.0, 1.0), ("right", 0.5, -1.0)):
+        phase = (cycle + late) % 1.0
         pose[f"{side}_hip_flex"] = _HIP(phase) * vigour
         pose[f"{side}_knee"] = 2.0 + _KNEE(phase) * vigour
         pose[f"{side}_ankle"] = _ANKLE(phase) * vigour
@@ -85,7 +85,7 @@ def walk(body: Body, rng: np.random.Generator, fps: float, frames: int) -> Walk:
         pose[f"{side}_shoulder_flex"] = -4.0 - 20.0 * sign * swing * vigour
         pose[f"{side}_shoulder_abduct"] = np.full(len(steps), 9.0)
         pose[f"{side}_elbow"] = 22.0 - 8.0 * sign * swing
-    angles = np.stack([pose[name] + shift for name, shift in zip(ANGLES, style, strict=True)], axis=-1)
+    angles = np.stack([pose[name] + own for name, own in zip(ANGLES, style, strict=True)], axis=-1)
     for side in ("left", "right"):
         knee = ANGLES.index(f"{side}_knee")
         angles[:, knee] = np.maximum(angles[:, knee], 0.0)

@@ -13,7 +13,7 @@ from fosbury.files import replace_folder, work_folder
 from fosbury.media.video import write_video
 from fosbury.pose import GAIT_PHASES, NOT_LABELLED, body_area
 from fosbury.progress import progress
-from fosbury.synth.body import JOINT_BONES, Body, joints, soles
+from fosbury.synth.body import JOINT_BONES, Body, joints
 from fosbury.synth.camera import Camera, aim
 from fosbury.synth.figure import Kit, build_figure
 from fosbury.synth.render import CameraResponse, render

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ SIDES = ("left", "right")
 LEAST_FPS = 24.0
 """Below this, one frame is more than a fifteenth of a stance of some 0.6 s."""
 LEAST_SWEEP = 0.5
-"""Way of a foot past the hips, in leg lengths in the picture, below which nobody walks or the view is from the front."""
+"""Way of a foot past the hips, in leg lengths of the picture, below which no walk is seen from the side."""
 SHORTEST_STRIDE = 0.5
 """Seconds between two strikes of one foot: fast running has about 0.6."""
 
@@ -163,7 +164,7 @@ def strides(legs: Legs) -> dict[str, Any]:
     struck.sort()
     result["steps"] = [
         {"side": name, "at_ms": _ms(now), "step_ms": _ms(now - before)}
-        for (before, other), (now, name) in zip(struck, struck[1:], strict=False)
+        for (before, other), (now, name) in pairwise(struck)
         if other != name
     ]
     return result
