@@ -50,7 +50,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 RepositoryPath = Annotated[str, AfterValidator(_inside)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{8,64}$")]
 Part = Literal["train", "val", "test"]
-Phase = Literal["approach", "takeoff", "flight", "arch", "landing"]
+Phase = Literal["approach", "takeoff", "flight", "arch", "landing", "stance", "swing"]
 
 
 class Data(Section):

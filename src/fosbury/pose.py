@@ -14,7 +14,10 @@ import numpy as np
 
 from fosbury.skeleton import Skeleton
 
-PHASES = ("approach", "takeoff", "flight", "arch", "landing")
+JUMP_PHASES = ("approach", "takeoff", "flight", "arch", "landing")
+GAIT_PHASES = ("stance", "swing")
+"""Of walking, by the leg that is nearer to the camera."""
+PHASES = (*JUMP_PHASES, *GAIT_PHASES)
 FOCUS = "arch"
 """The phase of interest, where configuration (``evaluate.phase``) names no other."""
 NOT_LABELLED, OCCLUDED, VISIBLE = 0, 1, 2
@@ -23,6 +26,14 @@ WARNING = "warning: "
 TILT_STEP = 30
 TILTS = tuple(f"{low}-{low + TILT_STEP}" for low in range(0, 180, TILT_STEP))
 """Names of the bins of trunk tilt, in degrees."""
+
+
+def phases_in(phases: Iterable[str | None]) -> tuple[str, ...]:
+    """Return the phases of the movements that are there: a jump's, those of gait, or both; a jump's where none is."""
+    named = set(phases)
+    if not named.intersection(GAIT_PHASES):
+        return JUMP_PHASES
+    return PHASES if named.intersection(JUMP_PHASES) else GAIT_PHASES
 
 
 AREA_SHARE = 0.53

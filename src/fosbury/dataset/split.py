@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from fosbury.errors import BadInput, BadInputs
-from fosbury.pose import PHASES, Dataset, Frame
+from fosbury.pose import Dataset, Frame, phases_in
 
 SPLITS = ("train", "val", "test")
 FREE = -1
@@ -129,7 +129,8 @@ def _units(dataset: Dataset) -> dict[str, list[Frame]]:
 
 def _counts(units: Mapping[str, Sequence[Frame]]) -> np.ndarray:
     """Frames of each phase in each unit, shape (U, P)."""
-    rows = {phase: row for row, phase in enumerate((*PHASES, None))}
+    there = phases_in(frame.phase for frames in units.values() for frame in frames)
+    rows = {phase: row for row, phase in enumerate((*there, None))}
     counts = np.zeros((len(units), len(rows)))
     for index, frames in enumerate(units.values()):
         np.add.at(counts[index], [rows[frame.phase] for frame in frames], 1)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from fosbury.dataset.audit import LISTED, Audit
-from fosbury.pose import OCCLUDED, PHASES, TILTS, Dataset, Person, tilt_bins, trunk_tilt
+from fosbury.pose import OCCLUDED, PHASES, TILTS, Dataset, Person, phases_in, tilt_bins, trunk_tilt
 
 UNKNOWN = "unknown"
 
@@ -42,6 +42,7 @@ def summarise(
         Markdown. It names neither machine nor time, so that equal data give equal bytes.
     """
     names = list(splits)
+    there = phases_in(frame.phase for part in splits.values() for frame in part.frames)
     total = max(sum(len(part) for part in splits.values()), 1)
     reached = [len(splits[name]) / total for name in names]
     lines = [
@@ -57,7 +58,7 @@ def summarise(
         "",
         "## Images by phase",
         "",
-        _counted("phase", (*PHASES, UNKNOWN), {n: Counter(_phases(splits[n])) for n in names}),
+        _counted("phase", (*there, UNKNOWN), {n: Counter(_phases(splits[n])) for n in names}),
         "",
         "## People by trunk tilt (degrees from upright)",
         "",

@@ -97,6 +97,11 @@ def notes(
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         people = "person has" if lost.size == 1 else "people have"
         said.append(f"{lost.size} {people} no labelled limb to judge the stature by and were left out: {shown}")
+    if not all(dataset.skeleton.trunk) and measurable.any():
+        joints = dataset.skeleton.joints
+        limbs = dict.fromkeys(f"{joints[limb.start]} to {joints[limb.end]}" for limb in dataset.skeleton.limbs)
+        how = "the size of a person is judged by these lengths, since the skeleton has no trunk"
+        said.append(f"mm-equivalents by leg length: {how}: {', '.join(limbs)}")
     unknown = np.flatnonzero(labelled.any(axis=0) & ~known)
     if unknown.size:
         names = [dataset.skeleton.joints[index] for index in unknown]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from fosbury.pose import NOT_LABELLED, OCCLUDED, VISIBLE
-from fosbury.synth.body import BONE, JOINT_BONES, Body, Bones, joints
+from fosbury.synth.body import BONE, JOINT_BONES, Body, Bones, joints, soles
 from fosbury.synth.camera import Camera
 from fosbury.synth.figure import Figure
 from fosbury.synth.motion import MAT_HEIGHT
@@ -36,6 +36,8 @@ def _bones_of_joints() -> np.ndarray:
 
 
 _BONES_OF_JOINT = _bones_of_joints()
+_FEET = [JOINT_BONES.index(f"{side}_foot") for side in ("left", "right") for _ in range(2)]
+_SOLE = 45.0  # flesh of a heel or of toes, as _FLESH
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,8 +162,9 @@ def _visibility(
     quad_depth: np.ndarray,
     owner: np.ndarray,
     flesh: np.ndarray,
+    own: np.ndarray,
 ) -> np.ndarray:
-    """Mask (17,) of joints that a face of another part, nearer than the joint's own flesh, covers."""
+    """Mask (K,) of joints that a face of another part, nearer than the joint's own flesh, covers."""
     edge = np.roll(quads, -1, axis=1) - quads
     rest = points[:, None, None] - quads[None]
     side = edge[None, ..., 0] * rest[..., 1] - edge[None, ..., 1] * rest[..., 0]
@@ -169,7 +172,7 @@ def _visibility(
     nearer = quad_depth[None] < (depth - flesh)[:, None]
     foreign = np.ones((len(points), len(quads)), dtype=bool)
     of_body = owner >= 0
-    foreign[:, of_body] = ~_BONES_OF_JOINT[:, owner[of_body]]
+    foreign[:, of_body] = ~own[:, owner[of_body]]
     return (covers & nearer & foreign).any(axis=1)
 
 
@@ -184,6 +187,7 @@ def render(
     response: CameraResponse,
     rng: np.random.Generator,
     drift: tuple[np.ndarray, np.ndarray] | None = None,
+    feet: bool = False,
 ) -> Shot:
     """Render one frame.
 
@@ -198,6 +202,8 @@ def render(
         For the sensor's noise.
     drift : (ndarray, ndarray), optional
         Movement in pixels, between two frames, of the athlete and of the background, for motion blur.
+    feet : bool
+        Whether the joints are followed by heel and toes of the left foot, then of the right one: 21 joints.
 
     Returns
     -------
@@ -217,10 +223,16 @@ def render(
     owner = np.concatenate([figure.owner[front], np.full(len(extra_quads), -1)])
     shown = np.concatenate([~sunk[front], np.ones(len(extra_quads), dtype=bool)])
 
-    world = joints(body, Bones(bones.origin[[time]], bones.frame[[time]]))[0]
+    moment = Bones(bones.origin[[time]], bones.frame[[time]])
+    world, flesh, own = joints(body, moment)[0], _FLESH, _BONES_OF_JOINT
+    if feet:
+        world = np.concatenate([world, soles(body, moment)[0]])
+        flesh, own = np.append(flesh, [_SOLE] * len(_FEET)), np.concatenate([own, own[_FEET]])
     points, joint_depth = camera.project(world)
-    flesh = _FLESH * body.stature / 1800.0
-    hidden = _visibility(points, joint_depth, quads, np.concatenate([body_depth[front], extra_depth]), owner, flesh)
+    flesh = flesh * body.stature / 1800.0
+    hidden = _visibility(
+        points, joint_depth, quads, np.concatenate([body_depth[front], extra_depth]), owner, flesh, own
+    )
 
     picture = scene.backdrop.view(camera, scene.centre)
     draw_ground(picture, camera, scene)

@@ -10,6 +10,7 @@ import numpy as np
 
 from fosbury.files import draft
 from fosbury.skeleton import Skeleton
+from fosbury.video.gait import gait_of_lines
 from fosbury.video.outputs.registry import Clip
 from fosbury.video.settle import Settled
 
@@ -49,6 +50,9 @@ class JsonOutput:
             },
             "keypoint_format": list(self.skeleton.joints),
         }
+        with self.lines.open(encoding="utf-8") as lines:
+            if (gait := gait_of_lines(lines, self.skeleton)) is not None:
+                head["gait"] = gait
         with (
             draft(self.path) as whole,
             whole.open("w", encoding="utf-8", newline="\n") as file,
