@@ -187,7 +187,7 @@ def test_a_skeleton_with_a_trunk_says_nothing_of_legs(skeletons):
 def test_the_experiment_composes():
     params = parse_params(compose(["experiment=gait"]))
     assert params.evaluate.phase == "stance" and params.pose_skeleton.name == "lowerbody10"
-    assert params.pose_skeleton.joints == JOINTS and params.data.source == "data/walkers/sets"
+    assert params.pose_skeleton.joints == JOINTS and params.data.figure == "walker"
 
 
 def test_the_json_carries_steps_of_legs_alone(skeletons):

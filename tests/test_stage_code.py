@@ -132,11 +132,11 @@ def edited(package: Path, place: str, line: str) -> set[str]:
         ("metrics/tables.py", "X = 1", {"evaluate"}),
         ("metrics/agreement.py", "X = 1", set()),
         ("metrics/selection.py", "X = 1", OPEN_MODELS | MEASURE),
-        ("media/video.py", "X = 1", {"synth", "walkers", "frames", "annotations"}),
+        ("media/video.py", "X = 1", {"synth", "frames", "annotations"}),
         ("backends/yolo.py", "X = 1", OPEN_MODELS),
         ("export/coreml.py", "X = 1", {"export", "evaluate_export"}),
         ("inference/refine.py", "X = 1", {"evaluate", "evaluate_export", "teacher", "teach"}),
-        ("synth/body.py", "X = 1", {"synth", "walkers", "starter"}),
+        ("synth/body.py", "X = 1", {"synth", "starter"}),
     ],
 )
 def test_an_edit_concerns_the_stages_that_run_it(place, line, concerned):
@@ -155,7 +155,7 @@ def recorded(tmp_path_factory) -> Scratch:
     """A scratch repository whose dvc.lock says that everything is up to date; what the stages made is a stub."""
     scratch = Scratch.create(tmp_path_factory.mktemp("code") / "repository")
     (scratch.root / "reports").mkdir(exist_ok=True)
-    for path in ("dvc.yaml", "data/synthetic/dvc.yaml", "data/walkers/dvc.yaml"):
+    for path in ("dvc.yaml", "data/synthetic/dvc.yaml"):
         for stage in yaml.safe_load((scratch.root / path).read_text(encoding="utf-8"))["stages"].values():
             for kind in ("outs", "metrics", "plots"):
                 for entry in stage.get(kind, []):
@@ -180,7 +180,7 @@ def test_dvc_runs_again_what_an_edit_concerns(recorded, tmp_path):
     edits = {
         "report/page.py": {"report"},
         "metrics/takeoff.py": {"evaluate", "evaluate_export", "report"},
-        "media/video.py": {"synth", "walkers", "frames", "annotations"},
+        "media/video.py": {"synth", "frames", "annotations"},
     }
     for place, concerned in edits.items():
         text = (package / place).read_text(encoding="utf-8")

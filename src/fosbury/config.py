@@ -57,9 +57,11 @@ class Data(Section):
     """Which frames: ``source`` is a folder of sets, ``sets`` those that are taken (None: all).
 
     ``unlabelled`` sets have people with a box and no joints; they are taken beside the others, for training alone.
+    ``figure`` is who the built-in clips show.
     """
 
     name: str
+    figure: Literal["athlete", "walker"]
     source: RepositoryPath
     sets: list[str] | None
     unlabelled: list[str]

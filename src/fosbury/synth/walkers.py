@@ -25,6 +25,8 @@ JOINTS = (
     *("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
     *("left_heel", "right_heel", "left_foot", "right_foot"),
 )
+FPS, FRAMES = 50, 100
+"""Of the set that is rendered for ``experiment=gait``: two seconds, about two strides."""
 BONES = ((0, 1), (0, 2), (2, 4), (4, 6), (6, 8), (1, 3), (3, 5), (5, 7), (7, 9))
 LEGS = slice(JOINT_BONES.index("left_thigh"), len(JOINT_BONES))
 _SOLES = [0, 2, 1, 3]  # left heel, right heel, left toes, right toes
