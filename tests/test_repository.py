@@ -24,7 +24,7 @@ PACKAGE = ROOT / "src" / "fosbury"
 
 # The layers, lowest first: a package imports only from layers below its own (and from itself).
 LAYERS = (
-    ("errors", "files", "documents", "progress", "model_kinds"),
+    ("errors", "files", "documents", "progress", "model_kinds", "serving"),
     ("skeleton", "media", "machine", "environment", "recipe", "refinement", "teaching"),
     ("pose", "config"),
     ("formats", "dataset", "metrics"),

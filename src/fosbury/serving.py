@@ -74,9 +74,11 @@ class LocalHandler(BaseHTTPRequestHandler):
     timeout = 30.0
 
     def do_GET(self) -> None:
+        """Answer a request for something."""
         self._answer(self._get)
 
     def do_POST(self) -> None:
+        """Answer a request to change something."""
         self._answer(self._post)
 
     def _answer(self, work: Any) -> None:
@@ -118,6 +120,7 @@ class LocalHandler(BaseHTTPRequestHandler):
             raise Refused(HTTPStatus.FORBIDDEN, "another page may not change anything")
 
     def fail(self, status: HTTPStatus, reason: str) -> None:
+        """Send a refusal, with its reason."""
         self.close_connection = True  # what was sent may not have been read
         self._send(status, *json_answer({"problem": reason}))
 
@@ -139,6 +142,7 @@ class LocalHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def version_string(self) -> str:
+        """Return a name without versions."""
         return "fosbury"
 
     def log_message(self, format: str, *args: Any) -> None:
