@@ -24,8 +24,8 @@ PACKAGE = ROOT / "src" / "fosbury"
 
 # The layers, lowest first: a package imports only from layers below its own (and from itself).
 LAYERS = (
-    ("errors", "files", "documents", "progress", "model_kinds", "serving"),
-    ("skeleton", "media", "machine", "environment", "recipe", "refinement", "teaching"),
+    ("errors", "files", "documents", "progress", "model_kinds"),
+    ("skeleton", "media", "machine", "environment", "serving", "recipe", "refinement", "teaching"),
     ("pose", "config"),
     ("formats", "dataset", "metrics"),
     ("training", "inference"),
@@ -45,7 +45,7 @@ NEIGHBOURS = {
     ("teaching", "refinement"),
     ("formats", "media"),
     ("training", "inference"),
-    ("environment", "machine"),
+    ("environment", "serving", "machine"),
 }
 # Frameworks that stay in their modules.
 CONFINED = {
