@@ -45,7 +45,7 @@ NEIGHBOURS = {
     ("teaching", "refinement"),
     ("formats", "media"),
     ("training", "inference"),
-    ("environment", "serving", "machine"),
+    ("environment", "machine"),
 }
 # Frameworks that stay in their modules.
 CONFINED = {
