@@ -461,6 +461,18 @@ def test_many_clips_keep_their_folders_and_two_never_share_a_file(tmp_path):
         plan([tmp_path / "in"], tmp_path / "out", None, [])
 
 
+def test_a_pattern_stands_for_the_clips_that_match_it(tmp_path):
+    for name in ("a.mp4", "b.mov", "deep/c.mp4", "[1].mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    out = tmp_path / "out"
+    assert list(plan([tmp_path / "?.mp4"], out, None, [])) == [tmp_path / "a.mp4"]
+    assert list(plan([tmp_path / "**/c.*"], out, None, [])) == [tmp_path / "deep/c.mp4"]
+    assert plan([tmp_path / "[1].mp4"], out, None, []) == {tmp_path / "[1].mp4": {"video": out}}, "a name that is there"
+    with pytest.raises(BadInput, match="matches no file"):
+        plan([tmp_path / "*.avi"], out, None, [])
+
+
 # The command, with a real model
 
 

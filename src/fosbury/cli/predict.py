@@ -20,7 +20,9 @@ app = typer.Typer()
 
 @app.command()
 def predict(
-    clips: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Clips, or folders of clips.")],
+    clips: Annotated[
+        list[Path], typer.Argument(metavar="VIDEO...", help="Clips, folders of clips, or quoted patterns.")
+    ],
     model: Annotated[Path, typer.Option(help="Any model file.")],
     output: Annotated[
         Path | None,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
@@ -155,7 +156,7 @@ def plan(
     Parameters
     ----------
     inputs : sequence of Path
-        Clips, or folders of clips.
+        Clips, folders of clips, or patterns.
     output, json_path : Path, optional
         A file for one clip, else a folder.
     write : sequence of str
@@ -176,7 +177,7 @@ def plan(
     unknown = [name for name in write if name not in OUTPUTS]
     if unknown:
         raise BadInput("--write", f"is '{unknown[0]}'", f"choose from {', '.join(OUTPUTS)}")
-    folders = len(inputs) > 1 or inputs[0].is_dir()
+    folders = len(inputs) > 1 or inputs[0].is_dir() or not inputs[0].exists() and glob.has_magic(str(inputs[0]))
     jobs: dict[Path, dict[str, Path]] = {}
     owner: dict[Path, Path] = {}
     for clip, name in _clips(inputs):
@@ -199,10 +200,20 @@ def plan(
     return jobs
 
 
+def _matching(given: Path) -> list[Path]:
+    """What a pattern such as ``clips/*.mp4`` stands for, sorted, where the shell has left it as it is."""
+    if given.exists() or not glob.has_magic(str(given)):
+        return [given]
+    matching = sorted(map(Path, glob.glob(str(given), recursive=True)))
+    if not matching:
+        raise BadInput(given, "matches no file", "correct the pattern; ** goes into folders")
+    return matching
+
+
 def _clips(inputs: Sequence[Path]) -> list[tuple[Path, Path]]:
     """Clips, each with its name below the folder that was given."""
     found: list[tuple[Path, Path]] = []
-    for given in inputs:
+    for given in (each for pattern in inputs for each in _matching(pattern)):
         if not given.is_dir():
             found.append((given, Path(given.name)))
             continue
