@@ -177,7 +177,7 @@ def plan(
     unknown = [name for name in write if name not in OUTPUTS]
     if unknown:
         raise BadInput("--write", f"is '{unknown[0]}'", f"choose from {', '.join(OUTPUTS)}")
-    folders = len(inputs) > 1 or inputs[0].is_dir() or not inputs[0].exists() and glob.has_magic(str(inputs[0]))
+    folders = len(inputs) > 1 or inputs[0].is_dir() or _is_pattern(inputs[0])
     jobs: dict[Path, dict[str, Path]] = {}
     owner: dict[Path, Path] = {}
     for clip, name in _clips(inputs):
@@ -200,11 +200,15 @@ def plan(
     return jobs
 
 
+def _is_pattern(given: Path) -> bool:
+    """Say whether the shell has left a pattern such as ``clips/*.mp4`` as it is."""
+    return glob.has_magic(str(given)) and not given.exists()
+
+
 def _matching(given: Path) -> list[Path]:
-    """What a pattern such as ``clips/*.mp4`` stands for, sorted, where the shell has left it as it is."""
-    if given.exists() or not glob.has_magic(str(given)):
+    if not _is_pattern(given):
         return [given]
-    matching = sorted(map(Path, glob.glob(str(given), recursive=True)))
+    matching = sorted(Path(given.anchor).glob(str(given.relative_to(given.anchor) if given.anchor else given)))
     if not matching:
         raise BadInput(given, "matches no file", "correct the pattern; ** goes into folders")
     return matching
