@@ -25,7 +25,7 @@ PACKAGE = ROOT / "src" / "fosbury"
 # The layers, lowest first: a package imports only from layers below its own (and from itself).
 LAYERS = (
     ("errors", "files", "documents", "progress", "model_kinds"),
-    ("skeleton", "media", "machine", "environment", "serving", "recipe", "refinement", "teaching"),
+    ("skeleton", "media", "machine", "environment", "recipe", "refinement", "teaching"),
     ("pose", "config"),
     ("formats", "dataset", "metrics"),
     ("training", "inference"),
