@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,18 @@ if TYPE_CHECKING:
     from fosbury.video.clips import Result
 
 app = typer.Typer()
+DIFFER = 0.05
+"""Sides of the box by which two views differ where `auto` votes: docs/vote.md has what that costs."""
+
+
+class Look(StrEnum):
+    """How each person is looked at again; auto: by a vote, where the first two views differ."""
+
+    none = "none"
+    zoom = "zoom"
+    upright = "upright"
+    vote = "vote"
+    auto = "auto"
 
 
 @app.command()
@@ -45,7 +58,9 @@ def predict(
             "the frame before); BlazePose's detector, fetched once, if not given."
         ),
     ] = None,
-    refine: Annotated[Refine, typer.Option(help="How each person is looked at again.")] = Refine.none,
+    refine: Annotated[
+        Look, typer.Option(help="How each person is looked at again; auto: by a vote where two views differ.")
+    ] = Look.none,
     cheap: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="Vote only where two views are further apart than so many sides of the box."),
@@ -82,12 +97,15 @@ def predict(
     from fosbury.video.overlay import Overlay
     from fosbury.video.settle import Steps
 
-    if cheap is not None and refine is not Refine.vote:
+    if cheap is not None and refine not in (Look.vote, Look.auto):
         raise BadInput("--cheap", "makes a vote shorter, and none was asked for", "add --refine vote")
     planned = plan(clips, output, json_path, write or ())
     if boxes is None and load_model(model, default_skeleton()).needs_boxes:
         boxes = str(fetched("blazepose_detector"))
-    refinement = Refinement(how=refine.value, vote=VoteSettings(cheap=cheap))
+    if refine is Look.auto:
+        cheap = DIFFER if cheap is None else cheap
+    how_again = Refine.vote if refine is Look.auto else Refine(refine.value)
+    refinement = Refinement(how=how_again.value, vote=VoteSettings(cheap=cheap))
     how = How(
         asked=Asked(model=model, boxes=boxes, refinement=refinement),
         pace=Pace(batch=batch, depth=16 if overlap else 0, stride=stride, motion=motion),
@@ -124,9 +142,10 @@ def _line(result: Result) -> str:
     if done is None:
         return f"{name}: was finished before"
     rate, share = done.frames / max(done.seconds, 1e-9), done.look_seconds / max(done.seconds, 1e-9)
+    passes = f" in {done.passes / max(done.looked, 1):.1f} passes each" if done.passes else ""
     line = (
         f"{name}: {done.frames} frames in {done.seconds:.1f} s ({rate:.1f} a second, the model {share:.0%} of it), "
-        f"{done.looked} looked at, athlete in {done.seen}, {done.swapped} limbs exchanged"
+        f"{done.looked} looked at{passes}, athlete in {done.seen}, {done.swapped} limbs exchanged"
     )
     notes = "".join(f"\nnote: {name}: {note}" for note in done.notes)
     return f"{line}; {', '.join(map(str, result.job.targets.values()))}{notes}"

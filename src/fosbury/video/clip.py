@@ -68,6 +68,8 @@ class Done:
     frames, seen, looked, shots, swapped : int
         Frames that were decoded, that have an athlete, that the model looked at; shots; limb pairs, counted over
         frames, of which the sides were exchanged.
+    passes : int
+        Of a model that looks at each person again.
     seconds, look_seconds : float
         The whole took, and the model of it.
     notes : list of str
@@ -79,6 +81,7 @@ class Done:
     looked: int = 0
     shots: int = 1
     swapped: int = 0
+    passes: int = 0
     seconds: float = 0.0
     look_seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
@@ -122,7 +125,7 @@ def predict_clip(
     if not resume:
         shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True, exist_ok=True)
-    done = Done()
+    done, passes = Done(), getattr(predictor.model, "passes", 0)
     skeleton, settings = predictor.model.skeleton, how.digest(clip)
     outputs = []
     for name, target in targets.items():
@@ -152,6 +155,7 @@ def predict_clip(
     for output in outputs:
         output.finish(made)
     shutil.rmtree(work, ignore_errors=True)
+    done.passes = getattr(predictor.model, "passes", 0) - passes
     done.seconds = time.monotonic() - begin
     return done
 
