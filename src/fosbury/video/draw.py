@@ -215,5 +215,5 @@ def _layers(canvas: Canvas, colour: tuple[int, int, int]) -> Iterator[tuple[np.n
 
 def _fixed(point: np.ndarray) -> tuple[int, int]:
     """To OpenCV's fixed point, in which a pixel's centre is whole: half a pixel less than ours."""
-    x, y = np.clip((np.asarray(point) - 0.5) * 2**SHIFT, -(2**24), 2**24).round().astype(int)
-    return int(x), int(y)
+    x, y = (round(min(max((each - 0.5) * 2**SHIFT, -(2**24)), 2**24)) for each in point.tolist())
+    return x, y

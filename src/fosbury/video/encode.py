@@ -25,7 +25,7 @@ from fosbury.video.planes import BT709, FORMAT, FULL, LIMITED, Colours, Planes
 USUAL_RATE = 25
 TICKS = 90_000
 """Of a second: MPEG's clock, in which every usual frame rate is whole."""
-CRF, PRESET = 20, "veryfast"
+CRF, PRESET = 20, "superfast"
 PARTIAL = ".partial"
 SETTINGS = "comment"
 """Key of MP4's metadata that holds the digest of the settings a file was made with."""
