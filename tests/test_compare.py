@@ -21,7 +21,7 @@ from fosbury.formats.predictions import read_predictions, write_predictions
 from fosbury.metrics.evaluation import evaluate
 from fosbury.metrics.intervals import Difference, differences
 from fosbury.metrics.paired import Verdict, verdicts
-from fosbury.pose import PHASES, Dataset, Frame, Person, Pose
+from fosbury.pose import JUMP_PHASES, Dataset, Frame, Person, Pose
 from fosbury.report.compare import compare
 from fosbury.report.compare_page import markdown, page, sections, terminal
 from fosbury.report.compare_sides import Run, Side, load_run, load_side
@@ -41,7 +41,7 @@ def dataset(skeleton, clips: int = CLIPS, first: int = 0) -> Dataset:
         person = Person(points, np.full(len(skeleton), 2, np.uint8), box, float((box[2:] - box[:2]).prod()))
         frames += [
             Frame(f"clip{clip}/{number}.jpg", 200, 200, (person,), video=f"clip{clip}.mp4", frame=number, phase=phase)
-            for number, phase in enumerate(PHASES)
+            for number, phase in enumerate(JUMP_PHASES)
         ]
     return Dataset(skeleton, tuple(frames))
 

@@ -20,7 +20,7 @@ from fosbury.errors import BadInput
 from fosbury.formats.coco import write_coco
 from fosbury.formats.predictions import Predictions, write_predictions
 from fosbury.metrics.intervals import least_units
-from fosbury.pose import PHASES, Dataset, Frame, Person, Pose
+from fosbury.pose import JUMP_PHASES, Dataset, Frame, Person, Pose
 from fosbury.report.compare_sides import Run
 from fosbury.report.compare_training import Training
 from fosbury.report.crossval import cross_validation, fold_runs
@@ -170,7 +170,7 @@ def test_the_experiments_with_folds_are_found():
 def test_the_documented_numbers_of_clips_are_those_of_the_code():
     text = (ROOT / "docs/compare.md").read_text(encoding="utf-8")
     share = config.parse_params(config.compose(["experiment=clips"], ROOT)).split.test
-    one, phases = least_units(1), least_units(len(PHASES))
+    one, phases = least_units(1), least_units(len(JUMP_PHASES))
     assert (one, phases) == (6, 8) and "six test clips" in text and "eight test clips" in text
     assert f"| {ceil(one / share)} | six" in text
     assert f"| about {ceil(phases / share)} | eight" in text

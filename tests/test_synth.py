@@ -15,7 +15,7 @@ from fosbury.formats.coco import read_coco
 from fosbury.media.video import decode, to_image
 from fosbury.metrics.evaluation import evaluate
 from fosbury.metrics.stature import athletes, pixel_stature, times
-from fosbury.pose import OCCLUDED, PHASES, VISIBLE, Dataset, Pose, trunk_tilt
+from fosbury.pose import JUMP_PHASES, OCCLUDED, VISIBLE, Dataset, Pose, trunk_tilt
 from fosbury.skeleton import Skeleton
 from fosbury.synth.body import ANGLES, BONE, Body, Bones, centre_of_mass, joints, pose_bones, rotation
 from fosbury.synth.camera import VIEWS, Camera, aim
@@ -179,8 +179,8 @@ def test_phases_come_in_order_and_arch_is_a_trunk_60_degrees_from_upright(clips,
     for frames, labels in clips.values():
         assert 40 <= len(frames) == len(labels) <= 62
         phases = [label.phase for label in labels]
-        assert tuple(dict.fromkeys(phases)) == PHASES
-        assert sorted(phases, key=PHASES.index) == phases
+        assert tuple(dict.fromkeys(phases)) == JUMP_PHASES
+        assert sorted(phases, key=JUMP_PHASES.index) == phases
         assert 9 <= phases.count("arch") <= 18
         for label in labels:
             tilt = trunk_tilt(label.keypoints, skeleton)
@@ -243,7 +243,7 @@ def fixed_clips():
 
 def test_a_fixed_camera_neither_turns_nor_zooms_and_keeps_the_whole_jump_in_the_picture(fixed_clips):
     for frames, labels in fixed_clips.values():
-        assert tuple(dict.fromkeys(label.phase for label in labels)) == PHASES
+        assert tuple(dict.fromkeys(label.phase for label in labels)) == JUMP_PHASES
         assert all((label.visibility > 0).all() for label in labels)
         # One camera, so one linear map to homogeneous pixels explains every joint of every frame (direct linear
         # transformation: twelve unknowns, found as the null vector of all points' equations).
@@ -391,7 +391,7 @@ def test_every_view_keeps_the_athlete_in_the_picture(view):
     _, labels = render_clip(11, (96, 96), view=view)
     there = np.mean([(label.visibility > 0).mean() for label in labels])
     assert there > 0.9
-    assert {label.phase for label in labels} == set(PHASES)
+    assert {label.phase for label in labels} == set(JUMP_PHASES)
 
 
 def test_upright_clip_stays_upright(skeleton):
