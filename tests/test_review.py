@@ -352,7 +352,9 @@ class TestSources:
 def start(folder: Path, *more: str) -> tuple[subprocess.Popen[str], str]:
     """`fosbury review` of the set in a folder, and the address that it prints."""
     command = [sys.executable, "-m", "fosbury.cli", "review", "set", "--no-browser", *more]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background ignore it
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, bufsize=1)
+    signal.signal(signal.SIGINT, before)
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("http://"):
